@@ -1,0 +1,3 @@
+//! Benchmarks of Vultus.
+
+fn main() {}

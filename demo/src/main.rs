@@ -1,0 +1,3 @@
+//! The command line `vultus`.
+
+fn main() {}

@@ -1,0 +1,1 @@
+//! Vultus: speech in, a living emotional face out.

@@ -1,0 +1,1 @@
+//! WGSL kernels of Vultus and their CPU twins.
