@@ -1,0 +1,1 @@
+"""Training side of Vultus."""

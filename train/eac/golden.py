@@ -1,0 +1,111 @@
+"""Golden activations of the network, for the Rust tests.
+
+`small.*` is a seeded network of the same shape but narrow, with every layer's activation. `full.*` is the shipped
+network on one window, final outputs only. Every weight is rounded to f16 first, as in the shipped file.
+"""
+
+import argparse
+import json
+from pathlib import Path
+
+import torch
+from safetensors.torch import load_file, save_file
+
+from .model import Eac, load_config, tokens_from_columns
+
+SMALL = dict(
+    frames=8, columns=12, mels=80, width=32, blocks=2, heads=4, feed_forward=64, kernel=7,
+    emotions=8, emotion_width=64, outputs=64,
+)
+
+
+def half_precision(net):
+    with torch.no_grad():
+        for p in net.parameters():
+            p.copy_(p.half().float())
+    return net.eval()
+
+
+def randomise(net, seed):
+    """Seeded values for every parameter, so that no bias or norm keeps its trivial start."""
+    g = torch.Generator().manual_seed(seed)
+    with torch.no_grad():
+        for name, p in net.named_parameters():
+            noise = torch.randn(p.shape, generator=g)
+            if "norm" in name:
+                p.copy_((1.0 if name.endswith("weight") else 0.0) + 0.2 * noise)
+            elif name.endswith("bias"):
+                p.copy_(0.1 * noise)
+            elif p.ndim == 2 and "position" not in name and "table" not in name:
+                p.copy_(noise / p.shape[1] ** 0.5)
+            else:
+                p.copy_(0.5 * noise)
+    return half_precision(net)
+
+
+def speechlike_columns(count, seed):
+    """Normalised mel columns with the range and smoothness of speech. (count, 80)"""
+    g = torch.Generator().manual_seed(seed)
+    x = torch.randn(count + 8, 88, generator=g).cumsum(0)
+    x = x - x.mean(0)
+    x = torch.nn.functional.avg_pool2d(x[None, None], 9, 1)[0, 0]
+    return (0.5 * x / x.std()).contiguous()
+
+
+@torch.no_grad()
+def small_golden():
+    net = randomise(Eac(SMALL), 20)
+    columns = speechlike_columns(4 * 8 + 8, 21)
+    out = {f"small.weight.{k}": v.half() for k, v in net.state_dict().items()}
+    mu = torch.tensor([2.25])
+
+    def trace(name, value):
+        out[f"small.{name}"] = value[0].clone()
+
+    tokens = tokens_from_columns(columns[None], 8)
+    beta, sigma = net(tokens, torch.tensor([5]), mu, trace)
+    out |= {"small.columns": columns, "small.beta": beta[0], "small.sigma": sigma[0]}
+    out |= {"small.emotion_index": torch.tensor([5], dtype=torch.int32), "small.mu": mu}
+    return out
+
+
+@torch.no_grad()
+def full_golden(weights):
+    config = load_config()["model"]
+    net = Eac(config)
+    net.load_state_dict({k: v.float() for k, v in load_file(weights).items()})
+    net.eval()
+    columns = speechlike_columns(4 * 32 + 8, 22)
+    mu = torch.tensor([1.5])
+    beta, sigma = net(tokens_from_columns(columns[None], 32), torch.tensor([3]), mu)
+    return {
+        "full.columns": columns, "full.beta": beta[0], "full.sigma": sigma[0],
+        "full.emotion_index": torch.tensor([3], dtype=torch.int32), "full.mu": mu,
+    }
+
+
+def build(weights=None):
+    out = small_golden()
+    if weights:
+        out |= full_golden(weights)
+    return {k: v.contiguous() for k, v in out.items()}
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--weights", type=Path, default=None)
+    parser.add_argument("--out", type=Path, default=Path("engine/tests/golden/eac.safetensors"))
+    parser.add_argument("--random-weights", type=Path, help="write a seeded random full-size network here and use it")
+    args = parser.parse_args()
+    torch.set_num_threads(1)
+    if args.random_weights:
+        net = randomise(Eac(load_config()["model"]), 23)
+        save_file({k: v.half().contiguous() for k, v in net.state_dict().items()}, args.random_weights)
+        args.weights = args.random_weights
+    args.out.parent.mkdir(parents=True, exist_ok=True)
+    save_file(build(args.weights), args.out, metadata={"small": json.dumps(SMALL)})
+    print(args.out, args.out.stat().st_size, "bytes")
+
+
+if __name__ == "__main__":
+    main()
