@@ -1,0 +1,8 @@
+//! Portraits that can be brought to life.
+//!
+//! An `.avatar` file is a safetensors file: a portrait and its matte as PNG bytes, and the face model's coefficients that
+//! explain the portrait (identity, expression, texture, light, pose, camera). [`format`] reads and writes it.
+
+mod format;
+
+pub use format::{ALBEDO, AvatarError, AvatarFile, EXPRESSION, IDENTITY, LIGHT, Matte, POSE, Portrait};
