@@ -1,6 +1,8 @@
 //! Vultus: speech in, a living, emotional face out.
+#![forbid(unsafe_code)]
 
 pub mod assets;
 pub mod avatar;
+pub mod compute;
 pub mod emotion;
 pub mod weights;

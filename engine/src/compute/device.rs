@@ -1,0 +1,148 @@
+//! Adapters, tiers and the device.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use vultus_shaders::{Kernel, Tier};
+
+use super::ComputeError;
+
+/// What `vultus doctor` says of an adapter.
+#[derive(Clone, Debug)]
+pub struct AdapterReport {
+    /// Its name.
+    pub name: String,
+    /// Graphics API and driver.
+    pub driver: String,
+    /// Whether it is software (lavapipe, WARP).
+    pub software: bool,
+    /// The highest tier it can run.
+    pub tier: Tier,
+}
+
+fn instance() -> wgpu::Instance {
+    wgpu::Instance::new(wgpu::InstanceDescriptor {
+        backends: wgpu::Backends::PRIMARY,
+        ..wgpu::InstanceDescriptor::new_without_display_handle()
+    })
+}
+
+fn tier_of(adapter: &wgpu::Adapter) -> Tier {
+    let features = adapter.features();
+    if !features.contains(wgpu::Features::SUBGROUP) {
+        Tier::Base
+    } else if !features.contains(wgpu::Features::EXPERIMENTAL_COOPERATIVE_MATRIX) {
+        Tier::Subgroup
+    } else {
+        Tier::Matrix
+    }
+}
+
+fn is_software(info: &wgpu::AdapterInfo) -> bool {
+    info.device_type == wgpu::DeviceType::Cpu
+}
+
+/// Every adapter of this machine.
+pub fn adapters() -> Vec<AdapterReport> {
+    pollster::block_on(instance().enumerate_adapters(wgpu::Backends::PRIMARY))
+        .iter()
+        .map(|a| {
+            let info = a.get_info();
+            AdapterReport {
+                driver: format!("{} {} {}", info.backend, info.driver, info.driver_info),
+                software: is_software(&info),
+                tier: tier_of(a),
+                name: info.name,
+            }
+        })
+        .collect()
+}
+
+/// An opened GPU with its compiled kernels, shared by executors.
+#[derive(Debug)]
+pub struct Device {
+    name: String,
+    tier: Tier,
+    software: bool,
+    pub(super) device: wgpu::Device,
+    pub(super) queue: wgpu::Queue,
+    pipelines: Mutex<HashMap<&'static str, Arc<wgpu::ComputePipeline>>>,
+}
+
+impl Device {
+    /// Opens the best adapter, hardware before software, software only where `allow_software`.
+    ///
+    /// # Errors
+    /// No adapter; `VULTUS_TIER` unknown or above the adapter; the driver refuses.
+    pub fn open(allow_software: bool) -> Result<Self, ComputeError> {
+        let rank = |a: &wgpu::Adapter| match a.get_info().device_type {
+            wgpu::DeviceType::DiscreteGpu => 0,
+            wgpu::DeviceType::IntegratedGpu => 1,
+            wgpu::DeviceType::VirtualGpu => 2,
+            wgpu::DeviceType::Other => 3,
+            wgpu::DeviceType::Cpu => 4,
+        };
+        let adapter = pollster::block_on(instance().enumerate_adapters(wgpu::Backends::PRIMARY))
+            .into_iter()
+            .filter(|a| allow_software || !is_software(&a.get_info()))
+            .min_by_key(rank)
+            .ok_or(ComputeError::NoAdapter)?;
+        let info = adapter.get_info();
+        let fail = |why: String| ComputeError::Device { adapter: info.name.clone(), why };
+
+        let mut tier = tier_of(&adapter);
+        if let Ok(value) = std::env::var("VULTUS_TIER") {
+            let expected: Tier =
+                value.parse().map_err(|why| ComputeError::Environment { variable: "VULTUS_TIER", value, why })?;
+            if expected > tier {
+                return Err(ComputeError::Tier { adapter: info.name, expected, got: tier });
+            }
+            tier = expected;
+        }
+        // The matrix tier has no kernel of its own yet, so that tier needs no more of the device than `subgroup` does.
+        let features = if tier >= Tier::Subgroup { wgpu::Features::SUBGROUP } else { wgpu::Features::empty() };
+        let (device, queue) = pollster::block_on(adapter.request_device(&wgpu::DeviceDescriptor {
+            label: Some("vultus"),
+            required_features: features,
+            required_limits: adapter.limits(),
+            ..Default::default()
+        }))
+        .map_err(|e| fail(e.to_string()))?;
+        Ok(Self { software: is_software(&info), name: info.name, tier, device, queue, pipelines: Mutex::default() })
+    }
+
+    /// The adapter's name.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// The tier in use.
+    pub fn tier(&self) -> Tier {
+        self.tier
+    }
+
+    /// Whether the adapter is software.
+    pub fn is_software(&self) -> bool {
+        self.software
+    }
+
+    /// The compiled pipeline of a kernel; compiled once a device.
+    pub(super) fn pipeline(&self, kernel: &'static Kernel) -> Arc<wgpu::ComputePipeline> {
+        let mut pipelines = self.pipelines.lock().unwrap_or_else(PoisonError::into_inner);
+        let made = pipelines.entry(kernel.name).or_insert_with(|| {
+            let module = self.device.create_shader_module(wgpu::ShaderModuleDescriptor {
+                label: Some(kernel.name),
+                source: wgpu::ShaderSource::Wgsl(kernel.variant(self.tier).source.into()),
+            });
+            Arc::new(self.device.create_compute_pipeline(&wgpu::ComputePipelineDescriptor {
+                label: Some(kernel.name),
+                layout: None,
+                module: &module,
+                entry_point: Some("main"),
+                compilation_options: wgpu::PipelineCompilationOptions::default(),
+                cache: None,
+            }))
+        });
+        Arc::clone(made)
+    }
+}

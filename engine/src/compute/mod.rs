@@ -1,0 +1,201 @@
+//! Compute: the only room that knows wgpu.
+//!
+//! A network's pass is recorded once as data (a [`Plan`]: dispatches and copies over tensors whose memory was planned from their lifetimes)
+//! and replayed every frame by one of two executors: `gpu` runs the WGSL kernels through wgpu, `cpu` their twins. Model code exists once.
+//!
+//! Environment: `VULTUS_BACKEND=gpu|cpu` forces an executor, `VULTUS_TIER=base|subgroup|matrix` the highest tier of kernels. A software adapter
+//! (lavapipe, WARP) counts as no GPU unless `gpu` is asked for.
+
+mod cpu;
+mod device;
+mod gpu;
+mod lifetimes;
+mod plan;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+pub use cpu::CpuExecutor;
+pub use device::{AdapterReport, Device, adapters};
+pub use gpu::GpuExecutor;
+pub use plan::{Grid, Plan, PlanBuilder, Tensor};
+
+/// What can go wrong with a device.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum ComputeError {
+    /// No adapter at all, though one was asked for.
+    #[error(
+        "no GPU adapter found: install a Vulkan driver (for tests `mesa-vulkan-drivers` brings a software one), or use the cpu backend (--backend cpu)"
+    )]
+    NoAdapter,
+    /// The adapter is below the tier asked for.
+    #[error("adapter `{adapter}` offers tier `{got}`, but VULTUS_TIER asks for `{expected}`: lower VULTUS_TIER")]
+    Tier {
+        /// Its name.
+        adapter: String,
+        /// Tier asked for.
+        expected: vultus_shaders::Tier,
+        /// Tier there.
+        got: vultus_shaders::Tier,
+    },
+    /// An environment variable holds something else than its values.
+    #[error("{variable}={value}: {why}")]
+    Environment {
+        /// Its name.
+        variable: &'static str,
+        /// What it holds.
+        value: String,
+        /// What it may hold.
+        why: String,
+    },
+    /// The driver refused or lost the device.
+    #[error("GPU `{adapter}` failed: {why}; update its driver or use the cpu backend (--backend cpu)")]
+    Device {
+        /// Its name.
+        adapter: String,
+        /// The driver's words.
+        why: String,
+    },
+}
+
+/// Which executor to use.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+pub enum Backend {
+    /// `VULTUS_BACKEND` if set, else a hardware GPU if there is one, else the CPU.
+    #[default]
+    Auto,
+    /// WGSL on a GPU; a software adapter will do.
+    Gpu,
+    /// The CPU twins.
+    Cpu,
+}
+
+/// An opened backend, from which executors are made. Cheap to clone.
+#[derive(Clone, Debug)]
+pub enum Compute {
+    /// The CPU twins.
+    Cpu,
+    /// A GPU.
+    Gpu(Arc<Device>),
+}
+
+impl Compute {
+    /// Opens `backend`, reading `VULTUS_BACKEND` and `VULTUS_TIER`.
+    ///
+    /// # Errors
+    /// No adapter where a GPU is asked for; a bad environment variable; a failing driver.
+    pub fn open(backend: Backend) -> Result<Self, ComputeError> {
+        let backend = match (backend, std::env::var("VULTUS_BACKEND")) {
+            (Backend::Auto, Ok(v)) => match v.as_str() {
+                "gpu" => Backend::Gpu,
+                "cpu" => Backend::Cpu,
+                "auto" | "" => Backend::Auto,
+                _ => {
+                    return Err(ComputeError::Environment {
+                        variable: "VULTUS_BACKEND",
+                        value: v,
+                        why: "use gpu, cpu or auto".into(),
+                    });
+                }
+            },
+            (b, _) => b,
+        };
+        match backend {
+            Backend::Cpu => Ok(Self::Cpu),
+            Backend::Gpu => Ok(Self::Gpu(Arc::new(Device::open(true)?))),
+            Backend::Auto => match Device::open(false) {
+                Ok(device) => Ok(Self::Gpu(Arc::new(device))),
+                Err(ComputeError::NoAdapter) => Ok(Self::Cpu),
+                Err(e) => Err(e),
+            },
+        }
+    }
+
+    /// `cpu`, or `gpu` with its tier.
+    pub fn name(&self) -> String {
+        match self {
+            Self::Cpu => "cpu".into(),
+            Self::Gpu(d) => format!("gpu/{}", d.tier()),
+        }
+    }
+
+    /// The adapter's name, or the number of CPU threads.
+    pub fn adapter(&self) -> String {
+        match self {
+            Self::Cpu => format!("{} CPU threads", rayon::current_num_threads()),
+            Self::Gpu(d) => d.name().to_owned(),
+        }
+    }
+
+    /// An executor for `plan`: allocates, compiles and uploads everything that its replay needs.
+    pub fn executor(&self, plan: Plan) -> Executor {
+        match self {
+            Self::Cpu => Executor::Cpu(CpuExecutor::new(plan)),
+            Self::Gpu(device) => Executor::Gpu(Box::new(GpuExecutor::new(Arc::clone(device), plan))),
+        }
+    }
+}
+
+/// A plan bound to a backend, ready for replay.
+#[derive(Debug)]
+pub enum Executor {
+    /// Runs the twins.
+    Cpu(CpuExecutor),
+    /// Runs the WGSL.
+    Gpu(Box<GpuExecutor>),
+}
+
+impl Executor {
+    /// Writes an input or a state tensor.
+    ///
+    /// # Panics
+    /// Where `tensor` is neither, or `data` has another length: both are mistakes in the caller's code.
+    pub fn write<T: bytemuck::NoUninit + bytemuck::AnyBitPattern>(&mut self, tensor: Tensor, data: &[T]) {
+        let words: &[u32] = bytemuck::cast_slice(data);
+        match self {
+            Self::Cpu(e) => e.write(tensor, words),
+            Self::Gpu(e) => e.write(tensor, words),
+        }
+    }
+
+    /// Replays the plan.
+    ///
+    /// # Errors
+    /// [`ComputeError::Device`] where the GPU was lost.
+    pub fn run(&mut self) -> Result<(), ComputeError> {
+        match self {
+            Self::Cpu(e) => {
+                e.run();
+                Ok(())
+            }
+            Self::Gpu(e) => e.run(),
+        }
+    }
+
+    /// What the last replay left in an output tensor.
+    ///
+    /// # Panics
+    /// Where `tensor` is not an output of the plan.
+    pub fn read<T: bytemuck::NoUninit + bytemuck::AnyBitPattern>(&self, tensor: Tensor) -> &[T] {
+        bytemuck::cast_slice(match self {
+            Self::Cpu(e) => e.read(tensor),
+            Self::Gpu(e) => e.read(tensor),
+        })
+    }
+
+    /// Replays on the CPU with a clock around every step: kernel name (or `copy`) and time. On a GPU the whole replay is one entry.
+    ///
+    /// # Errors
+    /// As [`Executor::run`].
+    pub fn run_timed(&mut self) -> Result<Vec<(&'static str, Duration)>, ComputeError> {
+        match self {
+            Self::Cpu(e) => Ok(e.run_timed()),
+            Self::Gpu(e) => {
+                let start = std::time::Instant::now();
+                e.run()?;
+                Ok(vec![("replay", start.elapsed())])
+            }
+        }
+    }
+}
