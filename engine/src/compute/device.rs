@@ -70,11 +70,11 @@ pub struct Device {
 }
 
 impl Device {
-    /// Opens the best adapter, hardware before software, software only where `allow_software`.
+    /// Opens the best adapter, hardware before software, software only where `allow_software`; `wanted` lowers its tier.
     ///
     /// # Errors
-    /// No adapter; `VULTUS_TIER` unknown or above the adapter; the driver refuses.
-    pub fn open(allow_software: bool) -> Result<Self, ComputeError> {
+    /// No adapter; `wanted` above what the adapter offers; the driver refuses.
+    pub fn open(allow_software: bool, wanted: Option<Tier>) -> Result<Self, ComputeError> {
         let rank = |a: &wgpu::Adapter| match a.get_info().device_type {
             wgpu::DeviceType::DiscreteGpu => 0,
             wgpu::DeviceType::IntegratedGpu => 1,
@@ -91,9 +91,7 @@ impl Device {
         let fail = |why: String| ComputeError::Device { adapter: info.name.clone(), why };
 
         let mut tier = tier_of(&adapter);
-        if let Ok(value) = std::env::var("VULTUS_TIER") {
-            let expected: Tier =
-                value.parse().map_err(|why| ComputeError::Environment { variable: "VULTUS_TIER", value, why })?;
+        if let Some(expected) = wanted {
             if expected > tier {
                 return Err(ComputeError::Tier { adapter: info.name, expected, got: tier });
             }

@@ -101,10 +101,18 @@ impl Compute {
             },
             (b, _) => b,
         };
+        let tier = match std::env::var("VULTUS_TIER") {
+            Err(_) => None,
+            Ok(value) => {
+                let tier =
+                    value.parse().map_err(|why| ComputeError::Environment { variable: "VULTUS_TIER", value, why });
+                Some(tier?)
+            }
+        };
         match backend {
             Backend::Cpu => Ok(Self::Cpu),
-            Backend::Gpu => Ok(Self::Gpu(Arc::new(Device::open(true)?))),
-            Backend::Auto => match Device::open(false) {
+            Backend::Gpu => Ok(Self::Gpu(Arc::new(Device::open(true, tier)?))),
+            Backend::Auto => match Device::open(false, tier) {
                 Ok(device) => Ok(Self::Gpu(Arc::new(device))),
                 Err(ComputeError::NoAdapter) => Ok(Self::Cpu),
                 Err(e) => Err(e),

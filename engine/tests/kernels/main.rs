@@ -1,0 +1,162 @@
+//! The one test loop of the kernel table: every kernel, at every tier that this machine's adapter offers, against its CPU twin, at awkward
+//! sizes and fixed seeds. Case files have the kernel's name.
+
+#[path = "../common/mod.rs"]
+mod common;
+
+mod attention;
+mod depthwise_conv1d;
+mod layer_norm;
+mod linear;
+mod token_sum;
+
+use common::{Tolerance, compare};
+use vultus::compute::{Compute, Grid, PlanBuilder, Tensor};
+use vultus_shaders::{Kernel, KernelParams, kernels};
+
+/// What a binding holds before the kernel runs.
+#[derive(Clone, Debug)]
+pub(crate) enum Data {
+    F32(Vec<f32>),
+    #[allow(dead_code, reason = "the first kernel with an integer binding uses it")]
+    U32(Vec<u32>),
+}
+
+impl Data {
+    fn words(&self) -> &[u32] {
+        match self {
+            Self::F32(v) => bytemuck::cast_slice(v),
+            Self::U32(v) => v,
+        }
+    }
+}
+
+type Record = Box<dyn Fn(&mut PlanBuilder, &[Tensor])>;
+
+/// One dispatch of one kernel. Written bindings start with their data too, so that kernels which accumulate are tested on it.
+pub(crate) struct Case {
+    kernel: &'static Kernel,
+    label: String,
+    record: Record,
+    bindings: Vec<Data>,
+    tolerance: Tolerance,
+}
+
+impl Case {
+    pub(crate) fn new<P: KernelParams + std::fmt::Debug>(
+        params: P,
+        bindings: Vec<Data>,
+        grid: Grid,
+        tolerance: Tolerance,
+    ) -> Self {
+        assert_eq!(bindings.len(), P::KERNEL.bindings.len(), "{}", P::KERNEL.name);
+        let record = Box::new(move |plan: &mut PlanBuilder, tensors: &[Tensor]| plan.dispatch(params, tensors, grid));
+        Self { kernel: P::KERNEL, label: format!("{params:?}"), record, bindings, tolerance }
+    }
+
+    /// Runs the case and returns what each written binding holds afterwards.
+    fn run(&self, compute: &Compute) -> Vec<Vec<u32>> {
+        let mut plan = PlanBuilder::new("case");
+        let mut tensors = Vec::new();
+        for (data, binding) in self.bindings.iter().zip(self.kernel.bindings) {
+            let words = data.words();
+            let tensor =
+                if binding.writes { plan.state(binding.name, words.len()) } else { plan.constant(binding.name, words) };
+            if binding.writes {
+                plan.output(tensor);
+            }
+            tensors.push(tensor);
+        }
+        (self.record)(&mut plan, &tensors);
+        let mut executor = compute.executor(plan.finish());
+        let written = || tensors.iter().zip(self.kernel.bindings).zip(&self.bindings).filter(|((_, b), _)| b.writes);
+        for ((tensor, _), data) in written() {
+            executor.write(*tensor, data.words());
+        }
+        executor.run().expect("the device is there");
+        written().map(|((tensor, _), _)| executor.read::<u32>(*tensor).to_vec()).collect()
+    }
+
+    fn check(&self, expected: &[Vec<u32>], got: &[Vec<u32>]) -> Result<(), String> {
+        let written = self.kernel.bindings.iter().zip(&self.bindings).filter(|(b, _)| b.writes);
+        for (((binding, data), e), g) in written.zip(expected).zip(got) {
+            let result = match data {
+                Data::F32(_) => compare(bytemuck::cast_slice(e), bytemuck::cast_slice(g), self.tolerance),
+                Data::U32(_) => match e.iter().zip(g).position(|(a, b)| a != b) {
+                    None => Ok(()),
+                    Some(i) => Err(format!("at {i}: expected {}, got {}", e[i], g[i])),
+                },
+            };
+            result.map_err(|why| format!("{} `{}` {}: {why}", self.kernel.name, binding.name, self.label))?;
+        }
+        Ok(())
+    }
+}
+
+fn cases() -> Vec<Case> {
+    [attention::cases(), depthwise_conv1d::cases(), layer_norm::cases(), linear::cases(), token_sum::cases()]
+        .into_iter()
+        .flatten()
+        .collect()
+}
+
+#[test]
+fn every_kernel_agrees_with_its_twin_at_every_tier() {
+    let cases = cases();
+    let gpus = common::gpus();
+    let mut failures = Vec::new();
+    for case in &cases {
+        let expected = case.run(&Compute::Cpu);
+        let before: Vec<_> =
+            case.kernel.bindings.iter().zip(&case.bindings).filter(|(b, _)| b.writes).map(|(_, d)| d.words()).collect();
+        assert!(
+            expected.iter().zip(before).any(|(e, b)| e != b),
+            "{} {}: the twin wrote nothing",
+            case.kernel.name,
+            case.label
+        );
+        for gpu in &gpus {
+            if let Err(why) = case.check(&expected, &case.run(gpu)) {
+                failures.push(format!("{}: {why}", gpu.name()));
+            }
+        }
+    }
+    assert!(failures.is_empty(), "{} of {}:\n{}", failures.len(), cases.len() * gpus.len(), failures.join("\n"));
+}
+
+#[test]
+fn every_kernel_of_the_table_has_a_case() {
+    let cases = cases();
+    for kernel in kernels::ALL {
+        assert!(
+            cases.iter().any(|c| c.kernel.name == kernel.name),
+            "{}: write engine/tests/kernels/{}.rs",
+            kernel.name,
+            kernel.name
+        );
+    }
+}
+
+mod comparers_fail_when_they_must {
+    use super::common::{Tolerance, compare};
+
+    #[test]
+    fn on_a_value_outside_the_tolerance() {
+        let tolerance = Tolerance::sum(100, 1.0);
+        assert!(compare(&[1.0, 2.0], &[1.0, 2.0 + 1e-5], tolerance).is_ok());
+        assert!(compare(&[1.0, 2.0], &[1.0, 2.0 + 1e-3], tolerance).is_err());
+    }
+
+    #[test]
+    fn on_nan_on_either_side_or_both() {
+        let tolerance = Tolerance { absolute: 1e9, relative: 1e9 };
+        assert!(compare(&[f32::NAN], &[0.0], tolerance).is_err());
+        assert!(compare(&[0.0], &[f32::NAN], tolerance).is_err());
+        assert!(compare(&[f32::NAN], &[f32::NAN], tolerance).is_err());
+    }
+
+    #[test]
+    fn on_a_missing_value() {
+        assert!(compare(&[1.0, 2.0], &[1.0], Tolerance::EXACT).is_err());
+    }
+}
