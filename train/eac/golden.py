@@ -11,7 +11,8 @@ from pathlib import Path
 import torch
 from safetensors.torch import load_file, save_file
 
-from .model import Eac, load_config, tokens_from_columns
+from .config import load_config
+from .model import Eac, tokens_from_columns
 
 SMALL = dict(
     frames=8, columns=12, mels=80, width=32, blocks=2, heads=4, feed_forward=64, kernel=7,

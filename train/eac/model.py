@@ -3,20 +3,9 @@
 Shapes: B windows, T = 32 audio tokens, D = 256 width, N = 1 + T tokens (token 0 carries the intensity).
 """
 
-import tomllib
-from pathlib import Path
-
 import torch
 import torch.nn.functional as F
 from torch import nn
-
-CONFIG = Path(__file__).with_name("config.toml")
-
-
-def load_config(path=CONFIG):
-    with open(path, "rb") as file:
-        return tomllib.load(file)
-
 
 def gelu(x):
     # The tanh form everywhere: it is what the WGSL kernel computes.

@@ -1,0 +1,105 @@
+"""Windows for training: T frames of mel with everything that a microphone may add, and the face that belongs to them."""
+
+import json
+
+import numpy as np
+import torch
+
+from ..speech.mel import MELS, SILENT
+from ..speech.synth import ENGINES
+from ..speech.visemes import TRACKS
+from .compose import compose
+from .model import tokens_from_columns
+
+REST = TRACKS.index("rest")
+
+
+class Corpus:
+    def __init__(self, part):
+        """`part`: path of a corpus without its ending."""
+        with np.load(part.with_suffix(".npz")) as data:
+            self.columns = torch.from_numpy(data["columns"])  # (V, 4·F, 80) f16
+            self.tracks = torch.from_numpy(data["tracks"])  # (F, 11) f16
+            self.clip_start, self.clip_engine = data["clip_start"], data["clip_engine"]
+            self.pcm = data["pcm"] if "pcm" in data else None
+        about = json.loads(part.with_suffix(".json").read_text())
+        if about["tracks"] != TRACKS:
+            raise ValueError(f"{part}: made by another version of the tracks; build the corpus again")
+        self.segments, self.voices = about["segments"], about["voices"]
+        self.frames = len(self.tracks)
+        quiet = self.clip_engine == ENGINES.index("quiet")
+        self.quiet = [(int(a), int(b)) for a, b, q in zip(self.clip_start, self.clip_start[1:], quiet) if q and b - a >= 40]
+
+
+class Windows:
+    """Seeded random windows. Everything random comes from `rng`, whose state a checkpoint keeps."""
+
+    def __init__(self, corpus, config, gap_row, rng, plain=False):
+        self.corpus, self.rng, self.plain = corpus, rng, plain
+        self.frames, self.context = config["model"]["frames"], config["model"]["columns"]
+        self.gap_row = torch.as_tensor(gap_row)
+
+    def batch(self, size):
+        """tokens (B, T, 960), emotion table weights (B, 8), mu (B,), target (B, T, 64)"""
+        rng, corpus = self.rng, self.corpus
+        lead = self.context - 4
+        count = 4 * self.frames + lead
+        starts = rng.integers(lead // 4, corpus.frames - self.frames, size)
+        variant = rng.integers(0, len(corpus.columns), size)
+        at = [int(4 * s - lead) for s in starts]
+        columns = torch.stack([corpus.columns[v, a : a + count] for v, a in zip(variant, at)]).float()
+        tracks = torch.stack([corpus.tracks[s : s + self.frames] for s in starts]).float()
+        if not self.plain:
+            columns = self._as_heard(columns)
+            self._cut_starts(columns, tracks)
+        mix, mu = self._emotions(size)
+        target = compose(tracks, mix, mu, self.gap_row)
+        return tokens_from_columns(columns, self.frames, self.context), mix, mu, target
+
+    def _emotions(self, size):
+        rng = self.rng
+        mix = np.zeros((size, 8), np.float32)
+        mix[np.arange(size), rng.integers(0, 8, size)] = 1.0
+        blend = (rng.uniform(size=size) < 0.15)[:, None]  # blends teach the space between the eight
+        other = np.zeros_like(mix)
+        other[np.arange(size), rng.integers(0, 8, size)] = 1.0
+        share = rng.uniform(size=(size, 1)).astype(np.float32)
+        mix = np.where(blend, share * mix + (1 - share) * other, mix)
+        return torch.from_numpy(mix), torch.from_numpy(rng.uniform(1, 3, size).astype(np.float32))
+
+    def _as_heard(self, columns):
+        """Vocal tract, level, tilt, noise: on the logarithmic columns, whose unit is 4 nepers of power."""
+        rng = self.rng
+        size, count, _ = columns.shape
+        mel = torch.arange(MELS, dtype=torch.float32)
+        warp = np.where(rng.uniform(size=size) < 0.7, rng.uniform(0.88, 1.13, size), 1.0)
+        place = mel * torch.from_numpy(warp.astype(np.float32))[:, None]
+        place = (place + torch.from_numpy(rng.uniform(-1, 1, (size, 1)).astype(np.float32))).clamp(0, MELS - 1.001)
+        low = place.long()
+        part = (place - low)[:, None]
+        index = low[:, None].expand(-1, count, -1)
+        columns = columns.gather(2, index) * (1 - part) + columns.gather(2, index + 1) * part
+        gain = rng.uniform(-5.0, 2.5, (size, 1, 1))
+        tilt = rng.uniform(-2.5, 2.5, (size, 1, 1)) * (np.arange(MELS) / MELS - 0.5)
+        columns += torch.from_numpy(((gain + tilt) / 4).astype(np.float32))
+        for i in range(size):
+            if rng.uniform() < 0.15:  # a notch or a lost band
+                first, width = int(rng.integers(0, MELS - 12)), int(rng.integers(3, 12))
+                columns[i, :, first : first + width] -= float(rng.uniform(0.2, 1.5))
+            if self.corpus.quiet and rng.uniform() < 0.65:
+                a, b = self.corpus.quiet[rng.integers(len(self.corpus.quiet))]
+                start = 4 * int(rng.integers(a, b - self.frames - 2))
+                noise = self.corpus.columns[rng.integers(len(self.corpus.columns)), start : start + count].float()
+                below = rng.uniform(0, 45) / 4.343 - gain[i, 0, 0]  # signal to noise ratio 0 … 45 dB
+                columns[i] = torch.logaddexp(columns[i] * 4, noise * 4 - below) / 4
+        return columns.clamp(min=SILENT)
+
+    def _cut_starts(self, columns, tracks):
+        """Some windows begin before the stream did: digital silence up to a frame, the mouth shut."""
+        for i in range(len(columns)):
+            chance = self.rng.uniform()
+            if chance < 0.05:
+                frame = self.frames if chance < 0.012 else int(self.rng.integers(1, self.frames))
+                columns[i, : self.context - 4 + 4 * frame] = SILENT
+                tracks[i, :frame] = 0.0
+                tracks[i, :frame, REST] = 1.0
