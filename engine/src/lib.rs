@@ -2,6 +2,7 @@
 #![forbid(unsafe_code)]
 
 pub mod assets;
+pub mod audio;
 pub mod avatar;
 pub mod compute;
 pub mod emotion;

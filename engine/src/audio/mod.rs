@@ -1,0 +1,21 @@
+//! Hearing: any audio file to 16 kHz mono log-mel columns, block by block.
+//!
+//! [`AudioReader`] decodes a file in blocks, [`Resampler`] brings them to another rate, [`LogMel`] turns 16 kHz samples into
+//! columns. Each of them gives the same output, bit for bit, whatever the sizes of the blocks it is fed, and keeps no more than
+//! its window: an hour of audio needs the memory of a minute.
+
+mod decode;
+mod fold;
+mod mel;
+mod resample;
+
+pub use decode::{AudioBlock, AudioError, AudioInfo, AudioReader, AudioStats};
+pub use mel::{LogMel, MELS, mel_filters, silent_column};
+pub use resample::{RateError, Resampler};
+
+/// Sample rate of everything the motion model hears, Hz.
+pub const RATE: usize = 16_000;
+/// Samples of one video frame at 25 Hz.
+pub const SAMPLES_PER_FRAME: usize = 640;
+/// Mel columns of one video frame.
+pub const COLUMNS_PER_FRAME: usize = 4;

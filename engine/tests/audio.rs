@@ -1,0 +1,170 @@
+//! Audio files of every format, rate and channel count, and every kind of bad file.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use vultus::audio::{AudioError, AudioReader, AudioStats, RATE, Resampler};
+
+/// A WAV file: `format` 1 is integer, 3 is float.
+fn wav(format: u16, bits: u16, rate: u32, channels: u16, data: &[u8]) -> Vec<u8> {
+    let align = channels * bits / 8;
+    let mut out = b"RIFF".to_vec();
+    out.extend((36 + data.len() as u32).to_le_bytes());
+    out.extend(b"WAVEfmt ");
+    out.extend(16u32.to_le_bytes());
+    out.extend(format.to_le_bytes());
+    out.extend(channels.to_le_bytes());
+    out.extend(rate.to_le_bytes());
+    out.extend((rate * u32::from(align)).to_le_bytes());
+    out.extend(align.to_le_bytes());
+    out.extend(bits.to_le_bytes());
+    out.extend(b"data");
+    out.extend((data.len() as u32).to_le_bytes());
+    out.extend(data);
+    out
+}
+
+fn tone(n: usize, rate: usize) -> f64 {
+    0.5 * (std::f64::consts::TAU * 440.0 * n as f64 / rate as f64).sin()
+}
+
+/// Half a second of the tone in every channel, 16-bit.
+fn tone_wav(rate: u32, channels: u16) -> Vec<u8> {
+    let frames = rate as usize / 2;
+    let data: Vec<u8> = (0..frames)
+        .flat_map(|n| std::iter::repeat_n((tone(n, rate as usize) * 32_767.0) as i16, channels.into()))
+        .flat_map(i16::to_le_bytes)
+        .collect();
+    wav(1, 16, rate, channels, &data)
+}
+
+/// The whole file as 16 kHz mono.
+fn hear(mut reader: AudioReader) -> Result<(Vec<f32>, AudioStats), AudioError> {
+    let mut resampler = Resampler::new(reader.info().rate, RATE, 1).expect("the reader gives rates that make sense");
+    let mut pcm = Vec::new();
+    while let Some(block) = reader.next_block()? {
+        assert_eq!(block.speakers.len() % block.mono.len(), 0);
+        resampler.push(block.mono, |out| pcm.extend_from_slice(out));
+    }
+    resampler.finish(|out| pcm.extend_from_slice(out));
+    Ok((pcm, reader.stats().clone()))
+}
+
+fn hear_bytes(bytes: Vec<u8>) -> Result<(Vec<f32>, AudioStats), AudioError> {
+    hear(AudioReader::from_bytes("test", bytes)?)
+}
+
+fn fixture(name: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/audio").join(name)
+}
+
+/// Compares with the tone away from the ends, where codecs ring. `gain` is what folding does to it.
+fn assert_tone(pcm: &[f32], gain: f64, tolerance: f64, what: &str) {
+    let inside = 1600..6400;
+    assert!(pcm.len() >= inside.end, "{what}: only {} samples", pcm.len());
+    for n in inside {
+        let expected = gain * tone(n, RATE);
+        assert!((f64::from(pcm[n]) - expected).abs() < tolerance, "{what}: sample {n} is {}, not {expected}", pcm[n]);
+    }
+}
+
+/// Delay against the tone in samples of 16 kHz, and the tone's amplitude: by projection on its sine and cosine.
+fn delay_and_amplitude(pcm: &[f32]) -> (f64, f64) {
+    let (mut sine, mut cosine) = (0.0, 0.0);
+    // A whole number of periods: 11 of them are 400 samples.
+    for (n, &sample) in pcm.iter().enumerate().skip(1600).take(4800) {
+        let phase = std::f64::consts::TAU * 440.0 * n as f64 / RATE as f64;
+        sine += f64::from(sample) * phase.sin() / 2400.0;
+        cosine += f64::from(sample) * phase.cos() / 2400.0;
+    }
+    let samples_per_radian = RATE as f64 / (std::f64::consts::TAU * 440.0);
+    ((-cosine).atan2(sine) * samples_per_radian, sine.hypot(cosine))
+}
+
+#[test]
+fn every_compressed_format_is_heard_at_the_right_time() {
+    for name in ["tone.flac", "tone.ogg", "tone.mp3"] {
+        let (pcm, stats) = hear(AudioReader::open(&fixture(name)).unwrap()).unwrap();
+        let (delay, amplitude) = delay_and_amplitude(&pcm);
+        assert!(delay.abs() < 0.5, "{name} is late by {delay} samples");
+        assert!((amplitude - 0.5).abs() < 0.05, "{name} has amplitude {amplitude}");
+        assert!((7990..8300).contains(&pcm.len()), "{name}: {} samples", pcm.len());
+        assert_eq!((stats.not_finite, stats.damaged_blocks, stats.truncated), (0, 0, false), "{name}");
+    }
+    let (pcm, _) = hear(AudioReader::open(&fixture("tone.flac")).unwrap()).unwrap();
+    assert_tone(&pcm, 1.0, 1e-3, "FLAC is lossless");
+}
+
+#[test]
+fn every_rate_is_heard() {
+    for rate in [8_000, 11_025, 16_000, 22_050, 44_100, 48_000, 96_000, 192_000] {
+        let (pcm, _) = hear_bytes(tone_wav(rate, 1)).unwrap();
+        assert_eq!(pcm.len(), (rate as usize / 2 * RATE).div_ceil(rate as usize));
+        assert_tone(&pcm, 1.0, 2e-3, &format!("{rate} Hz"));
+    }
+}
+
+#[test]
+fn every_channel_count_is_heard() {
+    let side = std::f64::consts::FRAC_1_SQRT_2;
+    // What BS.775 makes of the same tone in every channel: (left + right) / 2.
+    for (channels, gain) in [(1, 1.0), (2, 1.0), (6, 1.0 + side + side), (8, 1.0 + side + side + side)] {
+        let (pcm, _) = hear_bytes(tone_wav(16_000, channels)).unwrap();
+        assert_tone(&pcm, gain, 2e-3, &format!("{channels} channels"));
+    }
+    assert!(hear_bytes(tone_wav(16_000, 12)).is_ok());
+}
+
+#[test]
+fn samples_that_are_not_finite_or_too_loud_are_counted_and_tamed() {
+    let mut samples = vec![0.25f32; 1000];
+    (samples[10], samples[11], samples[12], samples[13]) = (f32::NAN, f32::INFINITY, 7.5, -1.0);
+    let bytes = wav(3, 32, 16_000, 1, &samples.iter().flat_map(|s| s.to_le_bytes()).collect::<Vec<u8>>());
+    let (pcm, stats) = hear_bytes(bytes).unwrap();
+    assert_eq!(pcm[9..15], [0.25, 0.0, 0.0, 1.0, -1.0, 0.25]);
+    assert_eq!((stats.not_finite, stats.clipped), (2, 2));
+    assert_eq!(stats.warnings().len(), 2);
+}
+
+#[test]
+fn a_truncated_file_is_used_as_far_as_it_goes() {
+    for (name, keep) in [("tone.flac", 0.6), ("tone.ogg", 0.8), ("tone.mp3", 0.6)] {
+        let whole = fs::read(fixture(name)).unwrap();
+        let (pcm, _) = hear_bytes(whole[..(whole.len() as f64 * keep) as usize].to_vec()).unwrap();
+        assert!(!pcm.is_empty(), "{name}");
+    }
+    let whole = tone_wav(16_000, 1);
+    let (pcm, stats) = hear_bytes(whole[..whole.len() / 2].to_vec()).unwrap();
+    assert!((3900..=4000).contains(&pcm.len()), "{}", pcm.len());
+    assert!(stats.truncated && stats.warnings()[0].contains("truncated"));
+}
+
+#[test]
+fn bad_files_say_what_is_wrong() {
+    let error = |bytes: &[u8]| hear_bytes(bytes.to_vec()).unwrap_err();
+    assert!(matches!(error(b""), AudioError::EmptyFile(_)));
+    assert!(matches!(error(b"this is a letter, not speech\n"), AudioError::NotAudio(_)));
+    assert!(matches!(error(&[0u8; 100_000]), AudioError::NotAudio(_)));
+    assert!(matches!(error(&tone_wav(16_000, 1)[..44]), AudioError::NoSamples(_) | AudioError::Damaged { .. }));
+    assert!(matches!(error(&wav(1, 16, 16_000, 1, &[])), AudioError::NoSamples(_)));
+    assert!(matches!(error(&tone_wav(16_000, 1)[..30]), AudioError::NotAudio(_)));
+    assert!(matches!(error(&tone_wav(7, 1)), AudioError::Unsupported { .. }));
+    let open = |path: &Path| AudioReader::open(path).err().expect("cannot be opened").to_string();
+    assert!(open(Path::new("/nowhere/speech.wav")).contains("/nowhere/speech.wav"));
+    assert!(open(Path::new("/tmp")).contains("/tmp"));
+}
+
+#[test]
+fn damaged_files_never_panic() {
+    for name in ["tone.flac", "tone.ogg", "tone.mp3"] {
+        let whole = fs::read(fixture(name)).unwrap();
+        for seed in 0..200usize {
+            let mut bytes = whole.clone();
+            for i in 0..8 {
+                let at = (seed * 7919 + i * 104_729) % bytes.len();
+                bytes[at] = (seed * 31 + i * 17) as u8;
+            }
+            let _ = hear_bytes(bytes);
+        }
+    }
+}
