@@ -6,4 +6,5 @@ pub mod audio;
 pub mod avatar;
 pub mod compute;
 pub mod emotion;
+pub mod motion;
 pub mod weights;

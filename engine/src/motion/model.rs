@@ -1,0 +1,149 @@
+//! The motion stream: mel columns in, coefficients and head motion out.
+
+use std::collections::VecDeque;
+
+use super::eac::{self, COLUMNS, EMOTION, EXPRESSION, EacConfig, EacTensors, EacWeights, Head, MELS, TOKEN};
+use super::idle::{Idle, IdleFrame};
+use crate::compute::{Compute, ComputeError, Executor, PlanBuilder};
+use crate::emotion::Emotion;
+use crate::weights::{WeightError, WeightReader};
+
+/// The largest look-ahead, in frames.
+pub const LOOK_AHEAD_MAX: usize = 5;
+
+/// Log-mel of digital silence as the front-end normalises it: (ln(1e-9) + 9) / 4.
+const SILENT: f32 = (-20.723_266 + 9.0) / 4.0;
+
+/// Coefficients of the lids, where idle motion and emotion compete and the more closed one wins.
+const BLINKS: [usize; 2] = [0, 7];
+
+/// How a stream is set up.
+#[derive(Clone, Copy, Debug)]
+pub struct MotionSettings {
+    /// Frames of audio that are heard before a frame is decided, 0…[`LOOK_AHEAD_MAX`].
+    pub look_ahead: usize,
+    /// Emotion at the start.
+    pub emotion: Emotion,
+    /// Its intensity μ, 1…3.
+    pub intensity: f32,
+    /// Seed of the idle motion.
+    pub seed: u64,
+}
+
+/// What the face does in one 40 ms frame.
+#[derive(Clone, Debug, PartialEq)]
+pub struct MotionFrame {
+    /// Frame number: the frame covers samples 640·index … 640·(index + 1).
+    pub index: u64,
+    /// Expression coefficients, in the face model's order, each 0…1.
+    pub beta: [f32; EXPRESSION],
+    /// Head motion relative to the bust: pitch, yaw, roll in radians, then x, y, z in metres.
+    pub pose: [f32; 6],
+}
+
+/// EAC and idle motion as one stream.
+#[derive(Debug)]
+pub struct MotionModel {
+    executor: Executor,
+    tensors: EacTensors,
+    config: EacConfig,
+    look_ahead: usize,
+    emotions: Vec<f32>,
+    idle: Idle,
+    /// The newest mel columns, as many as a window needs.
+    columns: VecDeque<[f32; MELS]>,
+    /// Idle motion of frames that wait for their look-ahead.
+    waiting: VecDeque<IdleFrame>,
+    window: Vec<f32>,
+    next: u64,
+}
+
+impl MotionModel {
+    /// Loads the shipped network from `weights` (eac.safetensors) and records its plan.
+    ///
+    /// # Errors
+    /// A tensor is missing, mis-shaped or unused.
+    ///
+    /// # Panics
+    /// Where `settings.look_ahead` exceeds [`LOOK_AHEAD_MAX`]; callers check what users give.
+    pub fn new(compute: &Compute, mut weights: WeightReader, settings: MotionSettings) -> Result<Self, WeightError> {
+        assert!(settings.look_ahead <= LOOK_AHEAD_MAX, "look-ahead is at most {LOOK_AHEAD_MAX} frames");
+        let config = EacConfig::SHIPPED;
+        let eac_weights = EacWeights::take(&mut weights, "", config)?;
+        weights.finish()?;
+        let mut plan = PlanBuilder::new("EAC");
+        let tensors = eac::record(&mut plan, &eac_weights, 1, Head::LookAhead(settings.look_ahead), false);
+        let executor = compute.executor(plan.finish());
+        let held = config.tokens * 4 + COLUMNS - 4;
+        let mut model = Self {
+            executor,
+            tensors,
+            config,
+            look_ahead: settings.look_ahead,
+            emotions: eac_weights.emotions,
+            idle: Idle::new(settings.seed),
+            columns: std::iter::repeat_n([SILENT; MELS], held).collect(),
+            waiting: VecDeque::with_capacity(LOOK_AHEAD_MAX + 1),
+            window: Vec::with_capacity(config.tokens * TOKEN),
+            next: 0,
+        };
+        model.set_emotion(settings.emotion, settings.intensity);
+        Ok(model)
+    }
+
+    /// Frames of audio heard before a frame is decided.
+    pub fn look_ahead(&self) -> usize {
+        self.look_ahead
+    }
+
+    /// Changes the emotion from the next frame on; `intensity` is μ of paper A, 1…3.
+    pub fn set_emotion(&mut self, emotion: Emotion, intensity: f32) {
+        let code = &self.emotions[emotion.index() * EMOTION..][..EMOTION];
+        self.executor.write(self.tensors.emotion, code);
+        self.executor.write(self.tensors.mu, &[intensity]);
+    }
+
+    /// Hears one frame's four mel columns (normalised, oldest first). Returns the frame that became decidable: the one `look_ahead` before.
+    ///
+    /// # Errors
+    /// The GPU was lost.
+    pub fn push(&mut self, columns: &[[f32; MELS]; 4]) -> Result<Option<MotionFrame>, ComputeError> {
+        for column in columns {
+            self.columns.pop_front();
+            self.columns.push_back(*column);
+        }
+        self.waiting.push_back(self.idle.step(columns));
+        if self.waiting.len() <= self.look_ahead {
+            return Ok(None);
+        }
+        self.window.clear();
+        for token in 0..self.config.tokens {
+            for column in self.columns.range(token * 4..token * 4 + COLUMNS) {
+                self.window.extend_from_slice(column);
+            }
+        }
+        self.executor.write(self.tensors.columns, &self.window);
+        self.executor.run()?;
+        let idle = self.waiting.pop_front().expect("one was pushed above");
+        let mut beta = idle.beta;
+        for (i, (b, heard)) in beta.iter_mut().zip(self.executor.read::<f32>(self.tensors.beta)).enumerate() {
+            let sum = if BLINKS.contains(&i) { b.max(*heard) } else { *b + heard };
+            *b = sum.clamp(0.0, 1.0);
+        }
+        let frame = MotionFrame { index: self.next, beta, pose: idle.pose };
+        self.next += 1;
+        Ok(Some(frame))
+    }
+
+    /// The frames that still wait at the end of a stream, decided as if silence followed.
+    ///
+    /// # Errors
+    /// The GPU was lost.
+    pub fn flush(&mut self) -> Result<Vec<MotionFrame>, ComputeError> {
+        let mut frames = Vec::with_capacity(self.look_ahead);
+        for _ in 0..self.waiting.len() {
+            frames.extend(self.push(&[[SILENT; MELS]; 4])?);
+        }
+        Ok(frames)
+    }
+}
