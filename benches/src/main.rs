@@ -1,3 +1,26 @@
-//! Benchmarks of Vultus.
+//! Benchmarks of Vultus: `cargo run --release -p vultus-benches -- WHAT [OPTIONS]`. They measure and print; nothing here passes or fails.
+#![forbid(unsafe_code)]
+#![allow(clippy::print_stdout, reason = "printing tables is what benchmarks are for")]
 
-fn main() {}
+mod kernels;
+mod motion;
+mod stats;
+
+const USAGE: &str = "\
+benches WHAT
+  eac          one frame of the motion network on each executor
+  kernels      each kernel of the motion plan on the CPU executor
+";
+
+fn main() {
+    let what = std::env::args().nth(1).unwrap_or_default();
+    println!("{}", stats::machine());
+    match what.as_str() {
+        "eac" => motion::run(),
+        "kernels" => kernels::run(),
+        _ => {
+            eprint!("{USAGE}");
+            std::process::exit(2);
+        }
+    }
+}

@@ -26,7 +26,7 @@ pub const WEIGHTS_VARIABLE: &str = "VULTUS_WEIGHTS";
 /// The avatar that is used where none is named.
 pub const DEFAULT_AVATAR: &str = "iris";
 /// The sample speech.
-pub const SAMPLE: &str = "sample.flac";
+pub const SAMPLE: &str = "sample.wav";
 const MANIFEST: &str = "manifest.toml";
 
 /// `(path below weights/, content)`, written by the build script.
@@ -112,24 +112,22 @@ impl std::fmt::Display for Source {
 /// One line of the manifest.
 #[derive(Clone, Debug, Deserialize)]
 pub struct ManifestFile {
-    /// Path below the weights folder.
+    /// Path below the weights folder (`name` in the manifest).
+    #[serde(rename = "name")]
     pub path: String,
     /// Hex digest of the whole file.
     pub sha256: String,
     /// Length of the file.
     pub bytes: u64,
-    /// What it is, one line.
-    #[serde(default)]
-    pub what: String,
     /// SPDX expression.
     #[serde(default)]
     pub licence: String,
+    /// What it was made from.
+    #[serde(default)]
+    pub source: String,
     /// The command that makes it.
     #[serde(default)]
-    pub made_by: String,
-    /// Shape and type of each tensor, `"f16 [8, 256, 768]"`.
-    #[serde(default)]
-    pub tensors: BTreeMap<String, String>,
+    pub how: String,
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -356,7 +354,7 @@ mod tests {
     }
 
     fn manifest_of(path: &str, sha256: &str) -> Vec<u8> {
-        format!("[[file]]\npath = {path:?}\nsha256 = {sha256:?}\nbytes = 3\n").into_bytes()
+        format!("[[file]]\nname = {path:?}\nsha256 = {sha256:?}\nbytes = 3\n").into_bytes()
     }
 
     const SHA_ABC: &str = "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad";
