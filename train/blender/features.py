@@ -69,7 +69,7 @@ def paint(rest, lips, ears, mouth, eyes, scalp, brow_lines, lid_line, look):
     near = lambda points, width: np.exp(-((nearest_distance(rest, points, 4 * width) / width) ** 2))
     return {
         "blush": np.clip(blush, 0, 1), "socket": np.clip(socket, 0, 1), "freckle": np.clip(freckle, 0, 1), "oily": np.clip(oily, 0, 1),
-        "beard": np.clip(beard, 0, 1) * clear, "lips": lips * (1 - mouth), "mouth": mouth, "scalp": cover, "brow": near(brow_lines, 0.0042),
+        "beard": np.clip(beard, 0, 1) * clear, "lips": lips * (1 - mouth), "mouth": mouth, "scalp": cover, "brow": near(brow_lines, 0.0036),
         "lidline": near(lid_line, 0.0013), "wrinkle": np.clip(lines, -1, 1) * look.get("age", 0.0), "rest": rest,
     }
 
@@ -170,11 +170,11 @@ def brow_outlines(vertices, faces, flatten=0.65, lower=0.0003):
 def brows(outlines, surface, rng, look):
     """Many fine hairs with soft edges, upright near the nose, lying down towards the temple."""
     strands, t, full = [], np.linspace(0, 1, 6), look.get("brow", 1.0)
-    count = int(760 * full)
+    count = int(900 * full)
     for low, high in outlines:
         u = rng.beta(1.25, 1.2, count)
         spread = np.clip(rng.normal(0, 0.45, count), -1.25, 1.25)  # denser in the middle: no hard border
-        w = 0.5 + 0.40 * full * spread * np.interp(u, [0, 0.06, 0.30, 0.65, 1], [0.50, 0.85, 1.0, 0.72, 0.20])
+        w = 0.5 + 0.60 * full * spread * np.interp(u, [0, 0.06, 0.30, 0.65, 1], [0.60, 0.90, 1.0, 0.68, 0.22])
         place = lambda u, w: along(low, u) * (1 - w)[:, None] + along(high, u) * w[:, None]
         root, normal, _ = surface.nearest(place(u, w))
         half = np.full(count, 0.5)

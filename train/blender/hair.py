@@ -163,46 +163,25 @@ def afro(scalp, count, reach=0.052, radius=1.15e-4):
 
 
 def bun(scalp, count, radius=1.0e-4):
-    """Hair drawn back from the face to a knot on the crown, with two loose locks at the temples."""
-    rng, points = scalp.rng, 20
-    knot = np.array([0.0, 0.112 * scalp.scale, scalp.mid - 0.062])
-    guide, normal = scalp.roots(900)
-    root, _ = scalp.roots(count, soft=0.005)
-    away = np.linalg.norm(guide - knot, axis=1)
-    loft = (0.004 + 0.006 * step(0.05, 0.10, scalp.height(guide))) * rng.uniform(0.7, 1.2, len(guide))
+    """Parted in the middle and drawn back over the ears to a knot low on the nape, which the head hides from the front."""
+    rng, points = scalp.rng, 22
+    knot = np.array([0.0, -0.015 * scalp.scale, scalp.back - 0.012])
+    part = 0.004
+    guide, normal = scalp.roots(1000, soft=0.003)
+    root, _ = scalp.roots(count, soft=0.004)
+    side, mine = np.where(guide[:, 0] > part, 1.0, -1.0), np.where(root[:, 0] > part, 1.0, -1.0)
+    reach = np.linalg.norm(guide - knot, axis=1)
+    loft = (0.003 + 0.006 * step(0.02, 0.09, scalp.height(guide))) * rng.uniform(0.8, 1.15, len(guide)) * (0.4 + 0.6 * step(0.0, 0.02, abs(guide[:, 0] - part)))
 
     def flow(p, n, t):
         wanted = unit(knot - p)
-        return unit(wanted - 0.9 * (wanted * n).sum(1, keepdims=True) * n) + 0.35 * (1 - t) ** 4 * n
+        spread = step(0.062, 0.015, abs(p[:, 0])) * step(scalp.mid - 0.04, scalp.mid + 0.03, p[:, 2])
+        wanted = wanted + spread[:, None] * np.stack([1.5 * side, -0.3 * np.ones(len(p)), 0.55 * np.ones(len(p))], 1)
+        return unit(wanted - 0.95 * (wanted * n).sum(1, keepdims=True) * n) + 0.2 * (1 - t) ** 6 * n
 
-    guides = grow(scalp, guide, normal, flow, away * 1.12 + 0.006, points, lambda t: loft * np.sin(np.pi * (0.2 + 0.6 * t)), hold=0.5)
-    strands = multiply(guides, guide, root, rng, clump=0.4, clumps=count // 36, frizz=0.0014, strays=0.05, stray=0.004)
-    # the knot: strands wound on a fat torus that lies on the crown, tilted back
-    amount = count // 4
-    big, small = 0.020, 0.017
-    along, round_ = rng.uniform(0, 2 * np.pi, (amount, 1)), rng.uniform(0, 2 * np.pi, (amount, 1))
-    t = np.linspace(0, 1.5, points)[None]
-    a, b = along + 2.0 * t, round_ + 1.1 * t + 0.6 * np.sin(3 * along)
-    thick = small * rng.uniform(0.72, 1.0, (amount, 1)) * (1 + 0.12 * np.sin(5 * a + along))
-    ring = np.stack([(big + thick * np.cos(b)) * np.cos(a), thick * np.sin(b) * 1.15, (big + thick * np.cos(b)) * np.sin(a)], 2)
-    tilt = np.radians(-28)
-    c, s = np.cos(tilt), np.sin(tilt)
-    ring = ring @ np.array([[1, 0, 0], [0, c, -s], [0, s, c]]).T + knot + unit(np.array([0, 1.0, -0.55])) * 0.012
-    locks = temple_locks(scalp, count // 60, points)
-    strands = np.concatenate([strands, ring, locks])
+    guides = grow(scalp, guide, normal, flow, reach * 1.28 + 0.01, points, lambda t: loft * np.sin(np.pi * (0.2 + 0.6 * t)), hold=0.5)
+    strands = multiply(guides, guide, root, rng, mine, side, clump=0.35, clumps=count // 36, frizz=0.0013, strays=0.05, stray=0.003)
     return strands, taper(len(strands), points, rng, radius)
-
-
-def temple_locks(scalp, count, points):
-    """A soft lock in front of each ear."""
-    rng, t, locks = scalp.rng, np.linspace(0, 1, points), []
-    for sign in (1, -1):
-        start = np.array([sign * 0.070, 0.024 * scalp.scale, scalp.mid + 0.034])
-        start = scalp.surface.nearest(start[None])[0][0]
-        spread = rng.normal(0, 0.0022, (count, 1, 3)) * (0.3 + np.sin(np.pi * t) * 0.8)[None, :, None]
-        bow = np.stack([sign * (0.004 + 0.012 * np.sin(np.pi * t * 0.9)), -0.085 * t * scalp.scale, 0.006 * np.sin(2.6 * t) - 0.020 * t], 1)
-        locks.append(start + bow[None] * rng.uniform(0.8, 1.05, (count, 1, 1)) + spread)
-    return np.concatenate(locks)
 
 
 def ringlets(scalp, count, radius=1.15e-4):

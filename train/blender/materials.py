@@ -35,7 +35,7 @@ def skin(look):
         shadow = g.times(g.attribute("beard"), g.math("MULTIPLY_ADD", grain, 0.6 * amount, 0.7 * amount))
         colour = g.mix(shadow, colour, tint(base, 0.42, 0.38, 0.38) if look["melanin"] > 0.3 else tint(base, 0.80, 0.80, 0.82))
     colour = g.mix(g.times(g.attribute("scalp"), look.get("scalp", 0.75)), colour, scalp_colour(look))
-    colour = g.mix(g.times(g.attribute("brow"), 0.42 * look.get("brow", 1.0)), colour, tint(scalp_colour(look), 2.2, 2.0, 1.9))
+    colour = g.mix(g.times(g.attribute("brow"), 0.45 * look.get("brow", 1.0)), colour, tint(base, 0.42, 0.36, 0.33))
     colour = g.mix(g.times(g.attribute("lidline"), 0.75 if look["hairline"] == "f" else 0.4), colour, tint(base, 0.14, 0.11, 0.10))
     lips = g.attribute("lips")
     lip = linear(*look["lip"])
@@ -61,7 +61,7 @@ def scalp_colour(look):
     """Approximate linear colour of the hair seen as a mass; used to darken skin below it."""
     grey, red = look.get("grey", 0.0), look["red"]
     amount = -np.log(max(1e-4, 1 - look["melanin"])) * 0.9
-    absorption = amount * ((1 - red) * np.array([0.419, 0.697, 1.37]) + red * np.array([0.187, 0.400, 1.05]))
+    absorption = amount * ((1 - red) * np.array([0.50, 0.70, 1.00]) + red * np.array([0.22, 0.50, 0.95]))
     colour = 0.16 * np.exp(-0.55 * absorption) * (1 - grey) + np.array([0.30, 0.29, 0.28]) * grey
     return tuple(float(c) for c in colour)
 

@@ -17,11 +17,8 @@ from train.blender import features, hair, materials, stage
 from train.blender.surface import Surface, add_mesh, add_strands, subdivided
 from train.portrait import people
 
-SKIN, LEFT, RIGHT = 13380, slice(14598, 14670), slice(14670, 14742)
-
-
-def box_middle(v):
-    return 0.5 * (v.min(0) + v.max(0))
+SKIN = 13380  # the first vertices of the cage are skin
+SIDES = {1: "left", -1: "right"}
 
 
 class Sitter:
@@ -33,8 +30,8 @@ class Sitter:
         self.static = np.load(Path(geometry) / "static.npz")
         self.posed, self.rest = (dict(np.load(Path(geometry) / f"{person.name}__{c}.npz")) for c in (case, "rest"))
         self.rng = np.random.default_rng(person.seed)
-        self.eyes = {1: box_middle(self.posed["cage"][LEFT]), -1: box_middle(self.posed["cage"][RIGHT])}
-        self.rest_eyes = {1: box_middle(self.rest["cage"][LEFT]), -1: box_middle(self.rest["cage"][RIGHT])}
+        centres = lambda data: {sign: data[f"eye_{side}.center"].astype(np.float64) for sign, side in SIDES.items()}
+        self.eyes, self.rest_eyes = centres(self.posed), centres(self.rest)
         self.skin()
         self.clothes()
         self.eyeballs()
@@ -128,28 +125,20 @@ class Sitter:
         bpy.context.scene.collection.objects.link(bpy.data.objects.new("collar", curve))
 
     def eyeballs(self):
-        radius = 0.5 * np.ptp(self.rest["cage"][LEFT][:, 0])
         iris = np.arcsin(0.50 if self.look.get("toon") else 0.44)
         shaders = materials.eyes(self.look, iris)
-        for sign, part in ((1, LEFT), (-1, RIGHT)):
-            turn = features.rotation_between(self.rest["cage"][part], self.posed["cage"][part])
+        for sign, side in SIDES.items():
+            radius = np.linalg.norm(self.rest[f"eye_{side}"] - self.rest_eyes[sign], axis=1).mean()
+            turn = features.rotation_between(self.rest[f"eye_{side}"], self.posed[f"eye_{side}"])
             features.eyeball(f"eye {sign}", self.eyes[sign], radius, turn, iris, shaders)
 
     def mouth(self):
-        faces, v = self.static["teeth_base.faces"], self.posed["teeth_base"].copy()
-        rest = self.rest["teeth_base"]
-        upper = rest[:, 1] > rest[:, 1].mean() + 0.001
-        v[upper] += np.array([0, -0.0024, 0.0010])  # the upper row sits too high behind the lip
-        label = features.parts(faces, len(v))
-        gum = np.bincount(label)[label[faces[:, 0]]] > 500
-        for name, some, material, levels in (("teeth", ~gum, materials.teeth(), 1), ("gums", gum, materials.gums(), 0)):
-            thing = add_mesh(name, v, faces[some])
+        """Teeth, gums and tongue of the face model itself, so that truth and model show the same mouth."""
+        for name, material in (("teeth", materials.teeth()), ("gums", materials.gums()), ("tongue", materials.gums())):
+            faces = self.static[f"{name}.faces"]
+            thing = add_mesh(name, self.posed[name], np.concatenate([faces, faces[:, 2:]], 1))
             thing.data.materials.append(material)
-            if levels:
-                thing.modifiers.new("divide", "SUBSURF").render_levels = levels
-        thing = add_mesh("tongue", self.posed["tongue01"], self.static["tongue01.faces"])
-        thing.data.materials.append(materials.gums())
-        thing.modifiers.new("divide", "SUBSURF").render_levels = 1
+            thing.modifiers.new("divide", "SUBSURF").render_levels = 1
 
     def hair(self):
         look, rng = self.look, self.rng

