@@ -1,0 +1,167 @@
+"""Targets, network, training and golden files of EAC. Needs PyTorch; weights only where the test says so."""
+
+import copy
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+torch = pytest.importorskip("torch")
+from safetensors.torch import load_file  # noqa: E402
+
+from train.eac import golden  # noqa: E402
+from train.eac.compose import ACTIONS, action_table, compose  # noqa: E402
+from train.eac.config import load_config  # noqa: E402
+from train.eac.data import Corpus  # noqa: E402
+from train.eac.export import export  # noqa: E402
+from train.eac.face import EMOTIONS, INDEX, NAMES, load_face, stand_in  # noqa: E402
+from train.eac.model import Eac, tokens_from_columns  # noqa: E402
+from train.eac.stream import load_net, stream  # noqa: E402
+from train.eac.train import Trainer, run  # noqa: E402
+from train.speech.mel import log_mel  # noqa: E402
+from train.speech.synth import Corpus as Builder  # noqa: E402
+from train.speech.visemes import TRACKS  # noqa: E402
+
+ROOT = Path(__file__).parents[3]
+torch.set_num_threads(1)
+
+
+def small_config():
+    config = copy.deepcopy(load_config())
+    config["model"] |= dict(width=32, blocks=2, heads=4, feed_forward=64)
+    config["train"] |= dict(batch=4, rate=2e-3, warmup_steps=1)
+    return config
+
+
+@pytest.fixture(scope="module")
+def corpus(tmp_path_factory):
+    """A few seconds of tones under made-up phonemes: enough to train on, and no engine is needed."""
+    path = tmp_path_factory.mktemp("speech") / "train"
+    builder = Builder(2, 5, keep_pcm=False)
+    rng = np.random.default_rng(5)
+    for _ in range(3):
+        segments, pcm = [(0.0, 0.4, "SIL")], [np.zeros(6400)]
+        for phone, tone in zip("M AA S IY B UW".split() * 2, [120, 700, 4000, 300, 90, 250] * 2):
+            start = segments[-1][1]
+            segments.append((start, start + 0.12, phone))
+            pcm.append(0.1 * np.sin(2 * np.pi * tone * np.arange(1920) / 16000 + rng.uniform(0, 6)))
+        end = segments[-1][1]
+        segments.append((end, end + 0.16, "SIL"))
+        pcm = np.concatenate([*pcm, np.zeros(2560)]).astype(np.float32)
+        builder.add(pcm, segments, "espeak", "tones")
+    builder.add(0.05 * rng.standard_normal(640 * 60).astype(np.float32), [(0.0, 2.4, "SIL")], "quiet", "noise")
+    builder.save(path)
+    return Corpus(path)
+
+
+def all_tracks():
+    """Random speech (1, 400, 11), with seals, bites and rests at known frames."""
+    rng = np.random.default_rng(6)
+    tracks = torch.from_numpy(rng.uniform(0, 1, (1, 400, len(TRACKS))).astype(np.float32))
+    for name in ("seal", "bite", "rest"):
+        tracks[..., TRACKS.index(name)] = 0.0
+    tracks[:, 100:120, TRACKS.index("seal")] = 1.0
+    tracks[:, 200:240, TRACKS.index("rest")] = 1.0
+    return tracks
+
+
+@pytest.mark.parametrize("emotion", range(8))
+@pytest.mark.parametrize("mu", [1.0, 3.0])
+def test_targets_shut_and_open_under_every_emotion(emotion, mu):
+    row = torch.from_numpy(stand_in().gap)
+    beta = compose(all_tracks(), torch.eye(8)[emotion][None], torch.tensor([mu]), row)[0]
+    gap = beta @ row
+    assert gap[100:120].max() <= 0.0 and gap[200:240].max() <= 0.0
+    spoken = torch.ones(400, dtype=torch.bool)
+    spoken[100:120] = spoken[200:240] = False
+    assert gap[spoken].min() > 0.1
+    assert beta.min() >= 0.0 and beta.max() <= 1.0
+
+
+def test_emotions_move_their_units_with_intensity_and_never_the_gaze():
+    table = action_table()
+    assert list(ACTIONS) == EMOTIONS and table[0].abs().sum() == 0
+    eyes = [i for n, i in INDEX.items() if n.startswith(("eyeBlink", "eyeLook"))]
+    row = torch.from_numpy(stand_in().gap)
+    for e in range(1, 8):
+        low, high = (compose(all_tracks(), torch.eye(8)[e][None], torch.tensor([m]), row)[0] for m in (1.0, 3.0))
+        brows = [i for i in torch.where(table[e] > 0.2)[0].tolist() if NAMES[i].startswith(("brow", "eye", "nose", "cheek"))]
+        assert brows or EMOTIONS[e] == "contempt"
+        assert all((high[:, i] > low[:, i]).all() for i in brows)
+        assert high[:, eyes].abs().max() == 0
+
+
+def test_shipped_face_opens_and_shuts_the_way_targets_assume():
+    path = ROOT / "weights/face.safetensors"
+    if not path.exists():
+        pytest.skip("weights/face.safetensors is not here")
+    gap = load_face(path).gap
+    assert abs(gap[INDEX["jawOpen"]] - 1) < 0.02 and abs(gap[INDEX["mouthClose"]] + 1) < 0.05
+    assert gap[INDEX["lipSeal"]] < -0.02 and gap[INDEX["lipsPart"]] > 0.05
+
+
+def test_tokens_hold_their_columns_oldest_first():
+    columns = torch.arange(40 * 80, dtype=torch.float32).view(1, 40, 80)
+    tokens = tokens_from_columns(columns, 8, 12)
+    assert tokens.shape == (1, 8, 960)
+    assert torch.equal(tokens[0, 3].view(12, 80), columns[0, 12:24])
+
+
+def test_streaming_shows_position_31_minus_lookahead():
+    net = golden.randomise(Eac(small_config()["model"]), 3)
+    pcm = (0.1 * np.random.default_rng(8).standard_normal(640 * 45)).astype(np.float32)
+    out = stream(net, pcm, 5, 2.0)
+    columns = torch.from_numpy(log_mel(pcm))
+    # Frame 36 at L = 2 is position 29 of the window of frames 7 … 38.
+    window = columns[4 * 7 - 8 : 4 * 39][None]
+    with torch.no_grad():
+        beta, _ = net(tokens_from_columns(window), torch.tensor([5]), torch.tensor([2.0]))
+    np.testing.assert_allclose(out[2, 36], beta[0, 29].clamp(0, 1).numpy(), atol=1e-5)
+
+
+def test_steps_on_one_batch_lower_its_loss(corpus):
+    trainer = Trainer(small_config(), corpus, stand_in())
+    batch = trainer.windows.batch(4)
+    first = trainer.advance(0.0, batch)["total"]
+    second = trainer.advance(0.0, batch)["total"]
+    assert second < first
+    for _ in range(30):
+        last = trainer.advance(0.0, batch)["total"]
+    assert last < 0.6 * first
+
+
+def test_resuming_repeats_the_curve(corpus, tmp_path):
+    quiet = lambda *a, **k: None  # noqa: E731
+    config = small_config()
+    whole = Trainer(config, corpus, stand_in())
+    losses = [whole.advance(i / 12)["total"] for i in range(12)]
+    first = Trainer(config, corpus, stand_in())
+    again = [first.advance(i / 12)["total"] for i in range(6)]
+    first.save(tmp_path / "last.pt")
+    second = Trainer(config, corpus, stand_in())
+    second.load(tmp_path / "last.pt")
+    again += [second.advance(i / 12)["total"] for i in range(6, 12)]
+    assert again == losses
+    run(second, tmp_path, steps=14, log=quiet)
+    assert second.step == 14 and json.loads((tmp_path / "curve.json").read_text()) == []
+
+
+def test_export_keeps_the_average_in_f16(corpus, tmp_path):
+    config = load_config()
+    trainer = Trainer(config, corpus, stand_in())
+    trainer.save(tmp_path / "last.pt")
+    export(tmp_path / "last.pt", tmp_path / "eac.safetensors")
+    net = load_net(tmp_path / "eac.safetensors")
+    for name, value in net.state_dict().items():
+        assert torch.equal(value, trainer.average[name].half().float()), name
+
+
+def test_goldens_regenerate_equal():
+    kept = load_file(ROOT / "engine/tests/golden/eac.safetensors")
+    weights = ROOT / "weights/eac.safetensors"
+    made = golden.build(weights if weights.exists() else None)
+    assert set(kept) <= set(made) | {k for k in kept if k.startswith("full.") and not weights.exists()}
+    for name, value in made.items():
+        assert name in kept, name
+        torch.testing.assert_close(kept[name], value, atol=2e-4, rtol=2e-4, msg=name)
