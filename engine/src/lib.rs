@@ -6,5 +6,6 @@ pub mod audio;
 pub mod avatar;
 pub mod compute;
 pub mod emotion;
+pub mod media;
 pub mod motion;
 pub mod weights;

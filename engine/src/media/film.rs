@@ -1,0 +1,96 @@
+//! Frames and sound in, a finished film out.
+
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+use super::{AtomicFile, H264Encoder, I420, MediaError, Mp4Writer, OPUS_RATE, OpusEncoder, Tracks};
+
+/// A film in the making. It appears under its name with [`Film::finish`]; dropped before, it leaves nothing behind.
+pub struct Film {
+    target: std::path::PathBuf,
+    video: H264Encoder,
+    audio: OpusEncoder,
+    writer: Mp4Writer<AtomicFile>,
+    picture: I420,
+    size: usize,
+    frames: u64,
+}
+
+impl Film {
+    /// Opens a film of square pictures of `size` pixels at `fps` with sound of `channels` channels. `input_rate` is the
+    /// sound's rate before it was made 48 kHz.
+    ///
+    /// # Errors
+    /// When the file cannot be created or an encoder does not start.
+    pub fn create(
+        target: &Path,
+        size: usize,
+        fps: u32,
+        channels: usize,
+        input_rate: usize,
+    ) -> Result<Self, MediaError> {
+        let failed = |e| MediaError::write(target, e);
+        let file = AtomicFile::create(target).map_err(failed)?;
+        let video = H264Encoder::new(size, size, fps)?;
+        let audio = OpusEncoder::new(channels)?;
+        let side = u16::try_from(size).map_err(|_| MediaError::Container(format!("pictures of {size} pixels")))?;
+        let tracks = Tracks {
+            width: side,
+            height: side,
+            fps,
+            channels: channels as u8,
+            pre_skip: audio.pre_skip() as u16,
+            input_rate: u32::try_from(input_rate).unwrap_or(OPUS_RATE as u32),
+        };
+        let writer = Mp4Writer::new(file, tracks).map_err(failed)?;
+        Ok(Self { target: target.to_owned(), video, audio, writer, picture: I420::new(size, size), size, frames: 0 })
+    }
+
+    /// Appends a picture, 8-bit sRGB, (size, size, 4); its alpha is not looked at. Returns the time it took to encode.
+    ///
+    /// # Errors
+    /// When the encoder or the file refuses.
+    ///
+    /// # Panics
+    /// When the picture has another size.
+    pub fn push_rgba(&mut self, rgba: &[u8]) -> Result<Duration, MediaError> {
+        assert_eq!(rgba.len(), self.size * self.size * 4, "picture of another size");
+        let start = Instant::now();
+        self.picture.set_rgba(rgba);
+        let frame = self.video.encode(&self.picture)?;
+        let spent = start.elapsed();
+        self.writer.video(frame.sample, frame.keyframe).map_err(|e| MediaError::write(&self.target, e))?;
+        self.frames += 1;
+        Ok(spent)
+    }
+
+    /// Appends sound, interleaved at 48 kHz.
+    ///
+    /// # Errors
+    /// When the encoder or the file refuses.
+    pub fn push_sound(&mut self, samples: &[f32]) -> Result<(), MediaError> {
+        let (writer, target) = (&mut self.writer, &self.target);
+        self.audio.push(samples, |packet| writer.audio(packet).map_err(|e| MediaError::write(target, e)))
+    }
+
+    /// Frames appended so far.
+    pub fn frames(&self) -> u64 {
+        self.frames
+    }
+
+    /// Completes the film and makes it appear under its name.
+    ///
+    /// # Errors
+    /// When the file refuses or there is not one frame in the film.
+    pub fn finish(mut self) -> Result<(), MediaError> {
+        let (writer, target) = (&mut self.writer, &self.target);
+        self.audio.finish(|packet| writer.audio(packet).map_err(|e| MediaError::write(target, e)))?;
+        if self.frames == 0 {
+            return Err(MediaError::Container("there is not one frame".into()));
+        }
+        let (sps, pps) = self.video.parameter_sets();
+        let failed = |e| MediaError::write(&self.target, e);
+        let file = self.writer.finish(self.audio.frames(), sps, pps).map_err(failed)?;
+        file.commit().map_err(failed)
+    }
+}

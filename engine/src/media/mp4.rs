@@ -1,0 +1,388 @@
+//! MP4, written front to back: media data as it comes, the index at the end.
+//!
+//! Memory grows by four bytes a sample (its length) and a few bytes a chunk. Chunks of about half a second of video and the
+//! sound beside it alternate, so that a player reads the file from front to back too.
+
+use std::io::{Seek, SeekFrom, Write};
+use std::num::{NonZeroU16, NonZeroU32};
+
+use shiguredo_mp4::boxes::{
+    AudioSampleEntryFields, Avc1Box, AvccBox, Brand, Co64Box, DinfBox, DopsBox, EdtsBox, ElstBox, ElstEntry, FtypBox,
+    HdlrBox, MdhdBox, MdiaBox, MediaHeader, MinfBox, MoovBox, MvhdBox, OpusBox, SampleEntry, SmhdBox, StblBox, StscBox,
+    StscEntry, StsdBox, StssBox, StszBox, SttsBox, SttsEntry, TkhdBox, TrakBox, UnknownBox, VisualSampleEntryFields,
+    VmhdBox,
+};
+use shiguredo_mp4::{BoxSize, BoxType, Either, Encode, FixedPointNumber, LanguageCode, Mp4FileTime, Uint};
+
+use super::opus::{OPUS_RATE, PACKET_FRAMES};
+
+/// Ticks a second of the movie and its sound: 48 kHz frames, so that the sound's length is exact.
+const MOVIE_TICKS: u32 = OPUS_RATE as u32;
+/// Ticks a second of the video: a multiple of every frame rate.
+const VIDEO_TICKS: u32 = 90_000;
+/// Packets that a decoder should decode ahead of the one it starts at, so that it has settled: 80 ms.
+const OPUS_ROLL: i16 = -4;
+/// `mdat` with a 64-bit length.
+const MDAT_HEADER: usize = 16;
+
+/// What the two tracks hold.
+#[derive(Clone, Copy, Debug)]
+pub struct Tracks {
+    /// Width of the video, pixels.
+    pub width: u16,
+    /// Height of the video, pixels.
+    pub height: u16,
+    /// Frames a second; one of 25, 30, 50, 60, or any other divisor of 90000 that also divides 48000.
+    pub fps: u32,
+    /// Channels of the sound.
+    pub channels: u8,
+    /// Frames at 48 kHz that a decoder drops from the start.
+    pub pre_skip: u16,
+    /// Sample rate before it was made 48 kHz, for information.
+    pub input_rate: u32,
+}
+
+/// One track's index and the samples that wait for their chunk.
+#[derive(Default)]
+struct Track {
+    sizes: Vec<u32>,
+    /// Offset in the file and number of samples.
+    chunks: Vec<(u64, u32)>,
+    pending: Vec<u8>,
+    pending_samples: u32,
+}
+
+impl Track {
+    fn append(&mut self, sample: &[u8]) -> std::io::Result<()> {
+        let size = u32::try_from(sample.len()).map_err(|_| std::io::ErrorKind::FileTooLarge)?;
+        self.sizes.push(size);
+        self.pending.extend_from_slice(sample);
+        self.pending_samples += 1;
+        Ok(())
+    }
+
+    fn flush(&mut self, out: &mut impl Write, position: &mut u64) -> std::io::Result<()> {
+        if self.pending_samples > 0 {
+            out.write_all(&self.pending)?;
+            self.chunks.push((*position, self.pending_samples));
+            *position += self.pending.len() as u64;
+            self.pending.clear();
+            self.pending_samples = 0;
+        }
+        Ok(())
+    }
+}
+
+/// Writes one file. See the module's text.
+pub struct Mp4Writer<W> {
+    out: W,
+    tracks: Tracks,
+    video: Track,
+    audio: Track,
+    keyframes: Vec<NonZeroU32>,
+    mdat_start: u64,
+    position: u64,
+}
+
+impl<W: Write + Seek> Mp4Writer<W> {
+    /// Writes the start of the file.
+    ///
+    /// # Errors
+    /// When `out` does not take it.
+    pub fn new(mut out: W, tracks: Tracks) -> std::io::Result<Self> {
+        let start = FtypBox {
+            major_brand: Brand::ISOM,
+            minor_version: 0x200,
+            compatible_brands: vec![Brand::ISOM, Brand::ISO2, Brand::AVC1, Brand::MP41],
+        };
+        let mut head = start.encode_to_vec().map_err(std::io::Error::other)?;
+        let mdat_start = head.len() as u64;
+        head.extend(mdat_header(MDAT_HEADER as u64));
+        out.write_all(&head)?;
+        Ok(Self {
+            out,
+            tracks,
+            video: Track::default(),
+            audio: Track::default(),
+            keyframes: Vec::new(),
+            mdat_start,
+            position: head.len() as u64,
+        })
+    }
+
+    /// Appends a video frame, as [`super::H264Encoder`] makes it.
+    ///
+    /// # Errors
+    /// When `out` does not take it.
+    pub fn video(&mut self, sample: &[u8], keyframe: bool) -> std::io::Result<()> {
+        self.video.append(sample)?;
+        if keyframe {
+            // The sample has just been counted, so its number is at least 1.
+            let number = u32::try_from(self.video.sizes.len()).ok().and_then(NonZeroU32::new);
+            self.keyframes.push(number.ok_or(std::io::ErrorKind::FileTooLarge)?);
+        }
+        if self.video.pending_samples * 2 >= self.tracks.fps {
+            self.flush()?;
+        }
+        Ok(())
+    }
+
+    /// Appends a packet of 20 ms of sound.
+    ///
+    /// # Errors
+    /// When `out` does not take it.
+    pub fn audio(&mut self, packet: &[u8]) -> std::io::Result<()> {
+        self.audio.append(packet)?;
+        // Sound that runs ahead of the video (it waits for frames) must not pile up.
+        if self.audio.pending_samples >= 100 {
+            self.flush()?;
+        }
+        Ok(())
+    }
+
+    /// Writes the index and gives `out` back. `sound_frames` is the length of the sound at 48 kHz without its delay;
+    /// `sps` and `pps` are the video's parameter sets.
+    ///
+    /// # Errors
+    /// When `out` does not take it or a parameter set is no such thing.
+    pub fn finish(mut self, sound_frames: u64, sps: &[u8], pps: &[u8]) -> std::io::Result<W> {
+        self.flush()?;
+        let moov = self.movie(sound_frames, sps, pps)?;
+        self.out.write_all(&moov.encode_to_vec().map_err(std::io::Error::other)?)?;
+        self.out.seek(SeekFrom::Start(self.mdat_start))?;
+        self.out.write_all(&mdat_header(self.position - self.mdat_start))?;
+        self.out.flush()?;
+        Ok(self.out)
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        self.video.flush(&mut self.out, &mut self.position)?;
+        self.audio.flush(&mut self.out, &mut self.position)
+    }
+
+    fn movie(&self, sound_frames: u64, sps: &[u8], pps: &[u8]) -> std::io::Result<MoovBox> {
+        let tracks = self.tracks;
+        let frames = self.video.sizes.len() as u64;
+        let video_duration = frames * u64::from(MOVIE_TICKS / tracks.fps);
+        let mut trak_boxes = vec![self.video_track(frames, video_duration, sps, pps)?];
+        if !self.audio.sizes.is_empty() {
+            trak_boxes.push(self.audio_track(sound_frames));
+        }
+        Ok(MoovBox {
+            mvhd_box: MvhdBox {
+                creation_time: Mp4FileTime::default(),
+                modification_time: Mp4FileTime::default(),
+                timescale: ticks(MOVIE_TICKS),
+                duration: video_duration.max(sound_frames),
+                rate: MvhdBox::DEFAULT_RATE,
+                volume: MvhdBox::DEFAULT_VOLUME,
+                matrix: MvhdBox::DEFAULT_MATRIX,
+                next_track_id: 3,
+            },
+            trak_boxes,
+            mvex_box: None,
+            unknown_boxes: Vec::new(),
+        })
+    }
+
+    fn video_track(&self, frames: u64, duration: u64, sps: &[u8], pps: &[u8]) -> std::io::Result<TrakBox> {
+        let &[_, profile, compatibility, level, ..] = sps else {
+            return Err(std::io::Error::other("the video has no parameter sets"));
+        };
+        let tracks = self.tracks;
+        let entry = SampleEntry::Avc1(Avc1Box {
+            visual: VisualSampleEntryFields {
+                data_reference_index: VisualSampleEntryFields::DEFAULT_DATA_REFERENCE_INDEX,
+                width: tracks.width,
+                height: tracks.height,
+                horizresolution: VisualSampleEntryFields::DEFAULT_HORIZRESOLUTION,
+                vertresolution: VisualSampleEntryFields::DEFAULT_VERTRESOLUTION,
+                frame_count: VisualSampleEntryFields::DEFAULT_FRAME_COUNT,
+                compressorname: VisualSampleEntryFields::NULL_COMPRESSORNAME,
+                depth: VisualSampleEntryFields::DEFAULT_DEPTH,
+            },
+            avcc_box: AvccBox {
+                avc_profile_indication: profile,
+                profile_compatibility: compatibility,
+                avc_level_indication: level,
+                length_size_minus_one: Uint::new(3),
+                sps_list: vec![sps.to_vec()],
+                pps_list: vec![pps.to_vec()],
+                // Only profiles from High on say these: 4:2:0 and 8 bits.
+                chroma_format: (profile >= 100).then(|| Uint::new(1)),
+                bit_depth_luma_minus8: (profile >= 100).then(|| Uint::new(0)),
+                bit_depth_chroma_minus8: (profile >= 100).then(|| Uint::new(0)),
+                sps_ext_list: Vec::new(),
+            },
+            unknown_boxes: vec![colour_box()],
+        });
+        let side = |pixels: u16| FixedPointNumber::new(i16::try_from(pixels).unwrap_or(i16::MAX), 0);
+        let times = SttsBox { entries: vec![stts(frames, VIDEO_TICKS / tracks.fps)] };
+        let table = sample_table(entry, times, &self.video, Some(StssBox { sample_numbers: self.keyframes.clone() }));
+        let mut tkhd = track_header(1, duration, TkhdBox::DEFAULT_VIDEO_VOLUME);
+        (tkhd.width, tkhd.height) = (side(tracks.width), side(tracks.height));
+        Ok(TrakBox {
+            tkhd_box: tkhd,
+            edts_box: None,
+            mdia_box: media(
+                VIDEO_TICKS,
+                frames * u64::from(VIDEO_TICKS / tracks.fps),
+                HdlrBox::HANDLER_TYPE_VIDE,
+                MediaHeader::Vmhd(VmhdBox::default()),
+                table,
+            ),
+            unknown_boxes: Vec::new(),
+        })
+    }
+
+    fn audio_track(&self, sound_frames: u64) -> TrakBox {
+        let tracks = self.tracks;
+        let entry = SampleEntry::Opus(OpusBox {
+            audio: AudioSampleEntryFields {
+                data_reference_index: NonZeroU16::MIN,
+                channelcount: tracks.channels.into(),
+                samplesize: AudioSampleEntryFields::DEFAULT_SAMPLESIZE,
+                samplerate: FixedPointNumber::new(OPUS_RATE as u16, 0),
+            },
+            dops_box: DopsBox {
+                output_channel_count: tracks.channels,
+                pre_skip: tracks.pre_skip,
+                input_sample_rate: tracks.input_rate,
+                output_gain: 0,
+            },
+            unknown_boxes: Vec::new(),
+        });
+        // The last packet is only as long as the sound that is left for it.
+        let packets = self.audio.sizes.len() as u64;
+        let length = sound_frames + u64::from(tracks.pre_skip);
+        let last = length.saturating_sub((packets - 1) * PACKET_FRAMES as u64).min(PACKET_FRAMES as u64);
+        let mut entries = vec![stts(packets - 1, PACKET_FRAMES as u32), stts(1, last as u32)];
+        entries.retain(|entry| entry.sample_count > 0);
+        let mut table = sample_table(entry, SttsBox { entries }, &self.audio, None);
+        table.unknown_boxes = roll_boxes(packets as u32);
+        TrakBox {
+            tkhd_box: track_header(2, sound_frames, TkhdBox::DEFAULT_AUDIO_VOLUME),
+            // Presentation starts after the encoder's delay and ends with the sound.
+            edts_box: Some(EdtsBox {
+                elst_box: Some(ElstBox {
+                    entries: vec![ElstEntry {
+                        edit_duration: sound_frames,
+                        media_time: tracks.pre_skip.into(),
+                        media_rate: FixedPointNumber::new(1, 0),
+                    }],
+                }),
+                unknown_boxes: Vec::new(),
+            }),
+            mdia_box: media(
+                OPUS_RATE as u32,
+                length,
+                HdlrBox::HANDLER_TYPE_SOUN,
+                MediaHeader::Smhd(SmhdBox::default()),
+                table,
+            ),
+            unknown_boxes: Vec::new(),
+        }
+    }
+}
+
+fn mdat_header(size: u64) -> [u8; MDAT_HEADER] {
+    let mut header = [0; MDAT_HEADER];
+    header[..4].copy_from_slice(&1u32.to_be_bytes());
+    header[4..8].copy_from_slice(b"mdat");
+    header[8..].copy_from_slice(&size.to_be_bytes());
+    header
+}
+
+fn ticks(a_second: u32) -> NonZeroU32 {
+    NonZeroU32::new(a_second).unwrap_or(NonZeroU32::MIN)
+}
+
+fn stts(count: u64, delta: u32) -> SttsEntry {
+    SttsEntry { sample_count: count as u32, sample_delta: delta }
+}
+
+fn track_header(track_id: u32, duration: u64, volume: FixedPointNumber<i8, u8>) -> TkhdBox {
+    TkhdBox {
+        flag_track_enabled: true,
+        flag_track_in_movie: true,
+        flag_track_in_preview: false,
+        flag_track_size_is_aspect_ratio: false,
+        creation_time: Mp4FileTime::default(),
+        modification_time: Mp4FileTime::default(),
+        track_id,
+        duration,
+        layer: TkhdBox::DEFAULT_LAYER,
+        alternate_group: TkhdBox::DEFAULT_ALTERNATE_GROUP,
+        volume,
+        matrix: TkhdBox::DEFAULT_MATRIX,
+        width: FixedPointNumber::new(0, 0),
+        height: FixedPointNumber::new(0, 0),
+    }
+}
+
+fn media(timescale: u32, duration: u64, handler_type: [u8; 4], header: MediaHeader, table: StblBox) -> MdiaBox {
+    MdiaBox {
+        mdhd_box: MdhdBox {
+            creation_time: Mp4FileTime::default(),
+            modification_time: Mp4FileTime::default(),
+            timescale: ticks(timescale),
+            duration,
+            language: LanguageCode::UNDEFINED,
+        },
+        hdlr_box: HdlrBox { handler_type, name: b"Vultus\0".to_vec() },
+        minf_box: MinfBox {
+            media_header: Some(header),
+            dinf_box: DinfBox::LOCAL_FILE,
+            stbl_box: table,
+            unknown_boxes: Vec::new(),
+        },
+        unknown_boxes: Vec::new(),
+    }
+}
+
+fn sample_table(entry: SampleEntry, stts_box: SttsBox, track: &Track, stss_box: Option<StssBox>) -> StblBox {
+    let mut entries: Vec<StscEntry> = Vec::new();
+    for (index, &(_, samples)) in track.chunks.iter().enumerate() {
+        if entries.last().is_none_or(|entry| entry.sample_per_chunk != samples) {
+            entries.push(StscEntry {
+                first_chunk: NonZeroU32::MIN.saturating_add(index as u32),
+                sample_per_chunk: samples,
+                sample_description_index: NonZeroU32::MIN,
+            });
+        }
+    }
+    StblBox {
+        stsd_box: StsdBox { entries: vec![entry] },
+        stts_box,
+        ctts_box: None,
+        cslg_box: None,
+        stsc_box: StscBox { entries },
+        stsz_box: StszBox::Variable { entry_sizes: track.sizes.clone() },
+        stco_or_co64_box: Either::B(Co64Box {
+            chunk_offsets: track.chunks.iter().map(|&(offset, _)| offset).collect(),
+        }),
+        stss_box,
+        sdtp_box: None,
+        unknown_boxes: Vec::new(),
+    }
+}
+
+fn other_box(kind: &[u8; 4], payload: Vec<u8>) -> UnknownBox {
+    let box_type = BoxType::Normal(*kind);
+    UnknownBox { box_type, box_size: BoxSize::with_payload_size(box_type, payload.len() as u64), payload }
+}
+
+/// BT.709 primaries, transfer and matrix, limited range.
+fn colour_box() -> UnknownBox {
+    other_box(b"colr", [b"nclx".as_slice(), &[0, 1, 0, 1, 0, 1, 0]].concat())
+}
+
+/// The sample group that tells a player to decode some packets ahead of the one it seeks to.
+fn roll_boxes(packets: u32) -> Vec<UnknownBox> {
+    // Version and flags, the grouping's type, then for sgpd: length of a description, number of them, the description;
+    // for sbgp: number of runs, the run's length, the description's number.
+    let version = |v: u8| [v, 0, 0, 0];
+    let sgpd = [&version(1), b"roll".as_slice(), &2u32.to_be_bytes(), &1u32.to_be_bytes(), &OPUS_ROLL.to_be_bytes()];
+    let sbgp = [&version(0), b"roll".as_slice(), &1u32.to_be_bytes(), &packets.to_be_bytes(), &1u32.to_be_bytes()];
+    vec![other_box(b"sgpd", sgpd.concat()), other_box(b"sbgp", sbgp.concat())]
+}
