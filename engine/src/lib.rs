@@ -6,6 +6,7 @@ pub mod audio;
 pub mod avatar;
 pub mod compute;
 pub mod emotion;
+pub mod face;
 pub mod media;
 pub mod motion;
 pub mod weights;

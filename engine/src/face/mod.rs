@@ -1,0 +1,16 @@
+//! Face: the 3D morphable model, from coefficients to pixels.
+//!
+//! [`FaceModel`] is the file `weights/face.safetensors`; [`record`] puts its way from β and head motion to a rasterised mesh into a plan,
+//! and [`record_shading`] and [`record_correspondence`] add the pictures that the generator needs.
+//!
+//! Spaces. *Head space*: metres, x to the subject's left (right in the picture), y up, z out of the face; origin between the eyes.
+//! *Camera space*: metres, x right, y up, z towards the viewer, camera at the origin. *Pixels*: x right, y down, pixel centres at +½.
+
+mod model;
+mod placement;
+mod record;
+mod tables;
+
+pub use model::{ARKIT, FaceModel, Mask, Region};
+pub use placement::{Light, Placement};
+pub use record::{Correspondence, FaceTensors, MOTION, NONE, Shading, record, record_correspondence, record_shading};

@@ -1,0 +1,206 @@
+//! Records the face's way from coefficients to pictures.
+
+use vultus_shaders::kernels::{
+    BlendshapeSumParams, CorrespondenceParams, PoseProjectParams, RasterBinParams, RasterBoundsParams,
+    RasterTileParams, ShadeRenderParams, ShadeVerticesParams, VertexNormalsParams,
+};
+
+use super::model::{FaceModel, Mask};
+use super::placement::{Light, Placement};
+use super::tables::{BLOCK, SparseBasis, fans, margins, planes};
+use crate::avatar::EXPRESSION;
+use crate::compute::{Compute, Grid, PlanBuilder, Tensor};
+
+/// Words of the motion input: Δpitch, Δyaw, Δroll in radians, Δx, Δy, Δz in metres, two unused.
+pub const MOTION: usize = 8;
+/// The triangle of a pixel where nothing is drawn.
+pub const NONE: u32 = u32::MAX;
+/// Surfaces nearer to the camera than this are not drawn, metres.
+const NEAR: f32 = 0.05;
+/// Side of the rasteriser's tiles, pixels.
+const TILE: usize = 32;
+
+/// Tensors that [`record`] leaves in the plan. V vertices, F triangles, S × S pixels, row-major.
+#[derive(Clone, Copy, Debug)]
+pub struct FaceTensors {
+    /// Input (64): expression β.
+    pub beta: Tensor,
+    /// Input (8): see [`MOTION`]; how the head moves against the bust, about the model's pivot.
+    pub motion: Tensor,
+    /// Constant (F, 4) u32: three vertices and the region.
+    pub triangles: Tensor,
+    /// (V, 4) camera space, metres, w = 1.
+    pub positions: Tensor,
+    /// (V, 4) x, y in pixels, depth = −z in metres, 1/depth; all zero where the vertex is too near or not a number.
+    pub screen: Tensor,
+    /// (V, 4) unit normals in camera space, w = 0.
+    pub normals: Tensor,
+    /// (S·S) u32: the nearest triangle, or [`NONE`].
+    pub triangle_id: Tensor,
+    /// (S·S, 2) perspective-correct weights of the triangle's first and second vertex.
+    pub barycentric: Tensor,
+    /// (S·S) metres; 1e9 where nothing is drawn.
+    pub depth: Tensor,
+    /// Side of the picture, pixels.
+    pub size: usize,
+}
+
+/// Records β and head motion → mesh → rasterised mesh, S = `size` pixels.
+///
+/// CPU executor, 10,204 vertices, 19,798 triangles, 512², two cores: see `examples/face_sheet.rs`, which prints the times of each kernel.
+///
+/// # Panics
+/// `size` is 0 or above 8,160.
+pub fn record(plan: &mut PlanBuilder, model: &FaceModel, placement: &Placement, size: usize) -> FaceTensors {
+    assert!((1..=8160).contains(&size), "a picture of {size} pixels");
+    let (v, f) = (model.vertices(), model.triangles.len());
+    let stride = v.next_multiple_of(BLOCK);
+    let blocks = 3 * stride / BLOCK;
+    let beta = plan.input("beta", EXPRESSION);
+    let motion = plan.input("head motion", MOTION);
+
+    let neutral = plan.constant("neutral", &planes(&model.shape(&placement.alpha, &[])));
+    let sparse = SparseBasis::new(model);
+    let basis = plan.constant("expression basis", &sparse.values);
+    let first = plan.constant("expression blocks", &sparse.first);
+    let component = plan.constant("expression of entry", &sparse.component);
+    let shape = plan.temp("shape", blocks * BLOCK);
+    plan.dispatch(
+        BlendshapeSumParams { blocks: blocks as u32 },
+        &[neutral, basis, first, component, beta, shape],
+        Grid::linear(blocks * BLOCK),
+    );
+
+    let head_weight = plan.constant("head weight", &model.head_weight);
+    let positions = plan.temp("positions", 4 * v);
+    let screen = plan.temp("screen", 4 * v);
+    let rows = placement.camera_from_head();
+    let [focal, center @ ..] = placement.camera;
+    let params = PoseProjectParams {
+        vertices: v as u32,
+        stride: stride as u32,
+        size: size as f32,
+        focal,
+        center,
+        near: NEAR,
+        pivot: model.pivot,
+        to_camera_x: rows[0],
+        to_camera_y: rows[1],
+        to_camera_z: rows[2],
+        ..Default::default()
+    };
+    plan.dispatch(params, &[shape, head_weight, motion, positions, screen], Grid::linear(v));
+
+    let (fan_first, fan) = fans(model);
+    let fan_first = plan.constant("fan offsets", &fan_first);
+    let fan = plan.constant("fans", &fan);
+    let normals = plan.temp("normals", 4 * v);
+    plan.dispatch(VertexNormalsParams { vertices: v as u32 }, &[positions, fan_first, fan, normals], Grid::linear(v));
+
+    let triangles = plan.constant("triangles", &model.triangles);
+    let (tiles, groups) = (size.div_ceil(TILE), f.div_ceil(1024));
+    let bounds = plan.temp("triangle bounds", groups * 1024);
+    let params = RasterBoundsParams { triangles: f as u32, padded: groups as u32 * 1024, size: size as u32 };
+    plan.dispatch(params, &[triangles, screen, bounds], Grid::linear(groups * 1024));
+    let masks = plan.temp("tile masks", tiles * tiles * groups * 32);
+    let summary = plan.temp("tile summary", tiles * tiles * groups);
+    let grid = Grid::Threads([(tiles * tiles) as u32, groups as u32, 1]);
+    plan.dispatch(RasterBinParams { tiles: tiles as u32, groups: groups as u32 }, &[bounds, masks, summary], grid);
+    let triangle_id = plan.temp("triangle id", size * size);
+    let barycentric = plan.temp("barycentric", 2 * size * size);
+    let depth = plan.temp("depth", size * size);
+    plan.dispatch(
+        RasterTileParams { size: size as u32, tiles: tiles as u32, groups: groups as u32 },
+        &[triangles, screen, masks, summary, triangle_id, barycentric, depth],
+        Grid::image(size, size),
+    );
+    FaceTensors { beta, motion, triangles, positions, screen, normals, triangle_id, barycentric, depth, size }
+}
+
+/// Tensors of [`record_shading`].
+#[derive(Clone, Copy, Debug)]
+pub struct Shading {
+    /// (V, 4) linear r, g, b of the lit vertex, and the face mask's weight.
+    pub shaded: Tensor,
+    /// (S·S, 4) I^rd: linear r, g, b, and the face mask M in 0 … 1; zero where nothing is drawn.
+    pub rendered: Tensor,
+    /// (S·S) u32: the triangle's [`super::Region`], 255 where nothing is drawn.
+    pub region: Tensor,
+}
+
+/// Records the lit face I^rd (paper A eq. 1: albedo T̄ + B_t δ under spherical harmonics γ), the face mask and the regions.
+pub fn record_shading(plan: &mut PlanBuilder, model: &FaceModel, light: &Light, face: &FaceTensors) -> Shading {
+    let v = model.vertices();
+    let colors: Vec<[f32; 4]> = model
+        .albedo_of(&light.delta)
+        .iter()
+        .zip(model.mask(Mask::Face))
+        .map(|([r, g, b], m)| [*r, *g, *b, *m])
+        .collect();
+    let colors = plan.constant("albedo", &colors);
+    let harmonics: Vec<[f32; 4]> = light.gamma.as_chunks::<3>().0.iter().map(|[r, g, b]| [*r, *g, *b, 0.0]).collect();
+    let harmonics = plan.constant("light", &harmonics);
+    let shaded = plan.temp("shaded vertices", 4 * v);
+    plan.dispatch(
+        ShadeVerticesParams { vertices: v as u32 },
+        &[face.normals, colors, harmonics, shaded],
+        Grid::linear(v),
+    );
+    let pixels = face.size * face.size;
+    let rendered = plan.temp("rendered face", 4 * pixels);
+    let region = plan.temp("region", pixels);
+    plan.dispatch(
+        ShadeRenderParams { pixels: pixels as u32 },
+        &[face.triangles, face.triangle_id, face.barycentric, shaded, rendered, region],
+        Grid::linear(pixels),
+    );
+    Shading { shaded, rendered, region }
+}
+
+/// Tensors of [`record_correspondence`].
+#[derive(Clone, Copy, Debug)]
+pub struct Correspondence {
+    /// (S·S, 4): x, y on the source portrait in pixels of an S × S picture, depth there in metres, visibility there 0 … 1;
+    /// (0, 0, 1e9, 0) where nothing is drawn.
+    pub source: Tensor,
+    /// Constant (V, 4): the source's x·d, y·d, d, 1 with x, y in pixels and depth d in metres.
+    pub source_vertices: Tensor,
+    /// Constant (S·S): the source's depth image, metres; 1e9 where nothing is drawn.
+    pub source_depth: Tensor,
+}
+
+/// Records where on the source portrait the surface under each pixel lies. The source (β of the portrait, head at rest) is rasterised here,
+/// once, on the CPU.
+///
+/// # Panics
+/// The picture is smaller than 2 pixels.
+pub fn record_correspondence(
+    plan: &mut PlanBuilder,
+    model: &FaceModel,
+    placement: &Placement,
+    face: &FaceTensors,
+) -> Correspondence {
+    let size = face.size;
+    assert!(size >= 2, "a picture of {size} pixels");
+    let mut portrait = PlanBuilder::new("portrait's face");
+    let source = record(&mut portrait, model, placement, size);
+    portrait.output(source.screen);
+    portrait.output(source.depth);
+    let mut executor = Compute::Cpu.executor(portrait.finish());
+    executor.write(source.beta, &placement.beta);
+    executor.write(source.motion, &[0.0f32; MOTION]);
+    executor.run().expect("the CPU executor cannot fail");
+    let screen: &[[f32; 4]] = executor.read::<[f32; 4]>(source.screen);
+    let vertices: Vec<[f32; 4]> = screen.iter().map(|[x, y, d, _]| [x * d, y * d, *d, 1.0]).collect();
+
+    let source_vertices = plan.constant("source vertices", &vertices);
+    let margin = plan.constant("visibility margin", &margins(model, screen));
+    let source_depth = plan.constant("source depth", executor.read::<f32>(source.depth));
+    let out = plan.temp("correspondence", 4 * size * size);
+    plan.dispatch(
+        CorrespondenceParams { size: size as u32 },
+        &[face.triangles, face.triangle_id, face.barycentric, source_vertices, margin, source_depth, out],
+        Grid::linear(size * size),
+    );
+    Correspondence { source: out, source_vertices, source_depth }
+}
