@@ -16,19 +16,24 @@ IRIS = np.array([[0.16, 0.07, 0.025], [0.07, 0.03, 0.012], [0.10, 0.16, 0.22], [
 IRIS_ANGLE = np.radians(25)
 
 
-def smooth_noise(points, rng, scale, count=40):
-    """Gaussian random field of unit variance by random Fourier features, cheap and smooth at `scale` metres."""
-    w = rng.normal(0, 1 / scale, (count, 3))
-    phase = rng.uniform(0, 2 * np.pi, count)
-    return np.cos(points @ w.T + phase) @ rng.normal(0, 1, count) * np.sqrt(2 / count)
+class Noise:
+    """Gaussian random fields of unit variance, smooth at `scale` metres: random mixtures of a bank of plane waves."""
+
+    def __init__(self, points, rng, scale, bank=160):
+        w = rng.normal(0, 1 / scale, (bank, 3))
+        self.waves = (np.sqrt(2) * np.cos(points @ w.T + rng.uniform(0, 2 * np.pi, bank))).astype(np.float32)
+
+    def __call__(self, rng, count=24):
+        pick = rng.choice(self.waves.shape[1], count, replace=False)
+        return self.waves[:, pick] @ (rng.normal(0, 1, count) / np.sqrt(count)).astype(np.float32)
 
 
-def brow_mask(points):
-    """Brow hair on the reference head: an arc over each eye, thick inside and tapering out."""
+def brow_mask(points, width=1.0):
+    """Brow hair on the reference head: an arc over each eye, thick inside and tapering out; `width` widens it."""
     x, y, z = np.abs(points[:, 0]), points[:, 1], points[:, 2]
     t = np.clip((x - 0.012) / 0.040, -0.3, 1.3)
     middle = 0.0185 + 0.0075 * np.sin(np.pi * np.clip(t, 0, 1) * 0.72)
-    half = 0.0038 * (1 - 0.55 * np.clip(t, 0, 1))
+    half = 0.0043 * width * (1 - 0.55 * np.clip(t, 0, 1))
     across = np.exp(-(((y - middle) / half) ** 2))
     return across * smoothstep(-0.12, 0.08, t) * smoothstep(1.12, 0.9, t) * (z > -0.03)
 
@@ -50,23 +55,30 @@ class SkinModel:
         side = smoothstep(0.050, 0.064, np.abs(x)) * smoothstep(-0.005, -0.025, y) * smoothstep(-0.045, -0.02, z)
         self.beard = np.clip(np.maximum(np.maximum(jaw * smoothstep(-0.15, -0.125, y), upper_lip), side) * (1 - masks["lips"]), 0, 1) * (1 - masks["mouth_inner"])
         self.brow = brow_mask(points) * (region == SKIN)
-        self.lash = np.clip(masks["lids"], 0, 1) * 0
+        rng = np.random.default_rng(7)
+        self.noise = {s: Noise(points, rng, s) for s in (0.0035, 0.007, 0.009, 0.02, 0.03)}
 
     def person(self, rng):
         """One random albedo (V, 3)."""
-        p, m, skin = self.p, self.m, self.region == SKIN
-        melanin = 2.1 * rng.beta(1.1, 1.7) + 0.03
-        blood = rng.uniform(0.35, 1.05)
+        m, skin = self.m, self.region == SKIN
+        melanin = 2.0 * rng.beta(0.9, 1.6) + 0.03
+        blood = rng.uniform(0.25, 0.75)
         old, male = rng.uniform() ** 1.3, rng.uniform() < 0.5
-        noise = lambda scale: smooth_noise(p, rng, scale)
+        noise = lambda scale: self.noise[scale](rng)
         spots = np.clip(noise(0.0035) - 1.1, 0, None) * rng.uniform(0, 0.5) * (rng.uniform() < 0.35) * m["face"]
         mel = melanin * (1 + 0.05 * noise(0.03) + 0.04 * noise(0.009) + 0.12 * m["neck"] * rng.normal())
         mel = mel + spots + 0.22 * self.socket * rng.uniform(0, 1) * (0.4 + melanin) + 0.25 * self.under_eye * rng.uniform(0, 1) * (0.3 + melanin)
         hb = blood * (1 + 0.08 * noise(0.02) + 0.05 * noise(0.007))
-        hb = hb + self.cheek * rng.uniform(0, 0.9) + self.nose * rng.uniform(0, 0.7) + m["ears"] * rng.uniform(0.1, 0.7) + self.chin * rng.uniform(0, 0.3) + self.under_eye * rng.uniform(0, 0.4)
+        hb = hb + (
+            self.cheek * rng.uniform(0, 0.5)
+            + self.nose * rng.uniform(0, 0.45)
+            + m["ears"] * rng.uniform(0.1, 0.5)
+            + self.chin * rng.uniform(0, 0.2)
+            + self.under_eye * rng.uniform(0, 0.35)
+        )
         makeup = rng.uniform() < 0.3
         lip = m["lips"]
-        hb = hb + lip * (rng.uniform(0.9, 1.9) + (rng.uniform(0.5, 1.8) if makeup else 0))
+        hb = hb + lip * (rng.uniform(0.6, 1.3) + (rng.uniform(0.4, 1.4) if makeup else 0))
         mel = mel * (1 - 0.25 * lip) + 0.12 * lip * rng.uniform(0, 1.2)
         colour = DERMIS * np.exp(-np.outer(mel, MELANIN) - np.outer(hb, HAEMOGLOBIN))
         # Hair under and on the skin: brows, beard shade and scalp take the hair colour.

@@ -82,9 +82,12 @@ def identity_blendshapes(f: Frame):
     """
     src = f.source
 
+    used = np.unique(np.concatenate([f.matrix.indices, f.lips.rows.indices]))
+
     def model(vertices, heads, constant):
-        cage = source.to_head(src.pose_arms(np.asarray(vertices, np.float64), heads))
-        cage = cage - anchor(src, cage)
+        cage = np.zeros((topology.CAGE, 3))
+        cage[used] = source.to_head(src.pose_arms(np.asarray(vertices[used], np.float64), heads, used))
+        cage[used] -= anchor(src, cage)
         cage = cage + f.lips.close(cage, -REST_OVERLAP if constant else 0.0)
         return f.matrix @ cage
 
@@ -104,9 +107,10 @@ def build(src, log=print):
     constant, shapes = identity_blendshapes(f)
     coefficients = people.population(src, PEOPLE, SEED)
     masks = {k: pad(v, count) for k, v in f.skin.masks.items()}
+    masks["brows"] = albedo.brow_mask(f.matrix @ f.ref, 1.6) * (f.vertex_region == albedo.SKIN)
     head = np.clip(f.matrix @ f.head_weight_cage, 0, 1)
     inside = f.vertex_region != albedo.SKIN
-    importance = 0.08 + 0.25 * head + masks["face"] + 0.5 * masks["lips"] + 0.4 * masks["lids"]
+    importance = 0.04 + 0.2 * head + masks["face"] + 0.5 * masks["lips"] + 0.4 * masks["lids"]
     importance = np.where(inside, 0.15, importance * (1 - 0.8 * masks["mouth_inner"])) * vertex_area(f, constant)
     mean_c, identity, scores, share = people.weighted_pca(coefficients, shapes, importance, IDENTITIES)
     mean = constant + np.tensordot(mean_c.astype(np.float32), shapes, 1)
@@ -134,7 +138,7 @@ def build(src, log=print):
     upper, lower = f.lips.upper, f.lips.pairs
     gap = lambda v: float((v[upper, 1] - v[lower, 1]).mean())
     opened = mean + expression[expressions.NAMES.index("jawOpen")]
-    uv = np.concatenate([layout.skin_uv(skin_mean), np.zeros((count - len(skin_mean), 2))])
+    uv = texture_coordinates(f, mean, expression)
     out = {
         "mean.position": mean.astype(np.float32),
         "identity.basis": identity.astype(np.float16),
@@ -158,6 +162,17 @@ def build(src, log=print):
     }
     out.update({f"mask.{k}": v.astype(np.float16) for k, v in masks.items()})
     return out, report
+
+
+def texture_coordinates(f, mean, expression):
+    """UV (V, 2) of the skin; the other parts have none and stay at 0."""
+    n = len(f.skin.cage_of)
+    at = lambda name: expression[expressions.NAMES.index(name), :n]
+    opened = mean[:n] + 0.45 * at("jawOpen") + 0.5 * at("mouthFunnel") + at("eyeWideLeft") + at("eyeWideRight")
+    m = f.skin.masks
+    density = 1 + 7 * m["face"] + 14 * m["lips"] + 10 * m["lids"]
+    density = np.where(m["mouth_inner"] > 0, 1.5, np.where(m["neck"] > 0.5, 0.8, density))
+    return pad(layout.skin_uv(opened, f.skin.triangles, density), len(mean))
 
 
 def vertex_area(f, v):

@@ -7,8 +7,9 @@ identity, so the linear model repeats them exactly. Left and right are the subje
 import numpy as np
 
 from .lips import Lips
+from .raster import rotation
 from .source import Source, to_head
-from .topology import CAGE, smoothstep
+from .topology import CAGE, eye_centre, smoothstep
 
 _SIDED_EYE = ["Blink", "LookDown", "LookIn", "LookOut", "LookUp", "Squint", "Wide"]
 ARKIT = (
@@ -26,6 +27,8 @@ OURS = (
     "lipSeal lipsPart lowerLipUnderTeeth lipCornersIn browsTogether breatheIn"
 ).split()
 NAMES = ARKIT + OURS
+# Full gaze: (pitch, yaw) of the subject's left eye; positive pitch looks down, positive yaw to the subject's left.
+GAZE_DEGREES = {"Down": (20, 0), "Up": (-18, 0), "In": (0, -26), "Out": (0, 26)}
 
 
 def arkit_delta(source: Source, name):
@@ -38,12 +41,24 @@ def build(source: Source, ref, lips: Lips, head_weight):
     out = {n: arkit_delta(source, n) for n in ARKIT}
     # The lower lip must follow the upper at any opening: gap(jawOpen) + gap(mouthClose) = 0.
     out["mouthClose"] = out["mouthClose"] + lips.close(out["jawOpen"] + out["mouthClose"])
+    _gaze(source, ref, out)
     out.update(_tongue(source, ref))
     out.update(_lips(ref, lips, out))
     out["browsTogether"] = _brows(ref, out)
     chest = 1 - head_weight
     out["breatheIn"] = np.stack([0.03 * ref[:, 0] * chest, 0.007 * chest, 0.004 * chest], 1)
     return np.stack([out[n] for n in NAMES])
+
+
+def _gaze(source, ref, out):
+    """Eyeballs turn about their own centres; anny's slide sideways and turn half as far. Lids stay anny's."""
+    for side, key, sign in (("Left", "l", 1), ("Right", "r", -1)):
+        ids = np.unique(source.quads[f"helper-{key}-eye"])
+        spokes = ref[ids] - eye_centre(source, ref, key)
+        for way, angles in GAZE_DEGREES.items():
+            pitch, yaw = np.radians(angles)
+            delta = out[f"eyeLook{way}{side}"] = out[f"eyeLook{way}{side}"].copy()
+            delta[ids] = spokes @ rotation((pitch, sign * yaw, 0.0)).T - spokes
 
 
 def _tongue(source, ref):
@@ -75,10 +90,10 @@ def _lips(ref, lips, arkit):
     seal = lips.uniform(-0.0016)
     seal[:, 2] -= 0.0006 * (lower + upper)
     # f and v: the lower lip rolls in under the upper teeth while the upper lip lifts a little.
-    middle = np.exp(-((x / 0.016) ** 2))
-    tuck = 0.75 * arkit["mouthRollLower"] + 0.22 * (arkit["mouthUpperUpLeft"] + arkit["mouthUpperUpRight"])
-    tuck[:, 1] += 0.0030 * lower * middle
-    tuck[:, 2] -= 0.0040 * lower * middle
+    middle = np.exp(-((x / 0.018) ** 4))
+    tuck = 0.75 * arkit["mouthRollLower"] + 0.35 * (arkit["mouthUpperUpLeft"] + arkit["mouthUpperUpRight"])
+    tuck[:, 1] += 0.0014 * lower * middle
+    tuck[:, 2] -= 0.0060 * lower * middle
     # w: corners come in without the lips coming forward as they do in a pucker.
     mouth = np.exp(-(((y + 0.073) / 0.020) ** 2) - (np.abs(x) / 0.034) ** 4) * smoothstep(-0.01, 0.012, z)
     corners = np.zeros((CAGE, 3))

@@ -8,6 +8,8 @@ from . import raster
 def build(skin, surface, eyes, eye_radius):
     """(68,) triangle indices and (68, 3) barycentrics; `surface` (V, 3) is the skin at rest, mouth shut."""
     points = np.concatenate([jaw(skin, surface), brows(skin, surface), nose(surface), lids(skin, surface, eyes, eye_radius), mouth(skin, surface)])
+    # The reference is symmetric up to its triangulation: so are the targets.
+    points = 0.5 * (points + points[MIRROR] * [-1, 1, 1])
     outside = np.flatnonzero(~skin.lining)
     return locate(surface, skin.triangles, outside, points)
 
@@ -113,6 +115,23 @@ def lids(skin, surface, eyes, radius):
     return np.array(out)
 
 
+def _level_points(points, values, triangles, level):
+    """Points on triangle sides where `values` crosses `level`."""
+    sides = np.concatenate([triangles[:, [0, 1]], triangles[:, [1, 2]], triangles[:, [2, 0]]])
+    a, b = values[sides[:, 0]], values[sides[:, 1]]
+    cut = (a - level) * (b - level) < 0
+    t = ((level - a[cut]) / (b[cut] - a[cut]))[:, None]
+    return points[sides[cut, 0]] * (1 - t) + points[sides[cut, 1]] * t
+
+
+# Each landmark's mirror image, in iBUG-68 order.
+MIRROR = np.array(
+    list(range(16, -1, -1)) + list(range(26, 16, -1)) + [27, 28, 29, 30, 35, 34, 33, 32, 31]
+    + [45, 44, 43, 42, 47, 46, 39, 38, 37, 36, 41, 40]
+    + [54, 53, 52, 51, 50, 49, 48, 59, 58, 57, 56, 55, 64, 63, 62, 61, 60, 67, 66, 65]
+)
+
+
 def mouth(skin, surface):
     """Outer contour 48-59 and inner contour 60-67, image left to right along the top, back along the bottom."""
     upper, lower = skin.lip_loop
@@ -122,15 +141,20 @@ def mouth(skin, surface):
     at = lambda line, x: line[np.argmin(abs(line[:, 0] - x))]
     line_y = lambda x: at(inner_l, x)[1]
 
+    outer = skin.triangles[(skin.masks["mouth_inner"][skin.triangles] == 0).all(1)]
+    contour = _level_points(surface, lips, outer, 0.45)
+    contour = contour[contour[:, 2] > 0]
+    middle = np.interp(contour[:, 0], *inner_l[np.argsort(inner_l[:, 0])][:, :2].T)
+    halves = {up: contour[(contour[:, 1] > middle) == up] for up in (True, False)}
+
     def rim(x, up):
-        ok = (abs(surface[:, 0] - x) < 0.0025) & (lips > 0.35) & (lips < 0.7) & (surface[:, 2] > 0)
-        ok &= (surface[:, 1] > line_y(x)) if up else (surface[:, 1] < line_y(x))
-        q = surface[ok]
-        return q[np.argmax(q[:, 1] if up else -q[:, 1])]
+        c = halves[up]
+        near = c[np.argsort(abs(c[:, 0] - x))[:5]]
+        return np.array([x, near[:, 1].mean(), near[:, 2].mean()])
 
     corner = lambda sign: surface[upper[0 if sign > 0 else -1]] + [sign * 0.0005, 0, 0.001]
-    outer = [corner(-1), rim(-0.60 * width, True), rim(-0.24 * width, True), rim(0, True), rim(0.24 * width, True), rim(0.60 * width, True), corner(1)]
-    outer += [rim(0.62 * width, False), rim(0.28 * width, False), rim(0, False), rim(-0.28 * width, False), rim(-0.62 * width, False)]
+    rims = [corner(-1), rim(-0.60 * width, True), rim(-0.24 * width, True), rim(0, True), rim(0.24 * width, True), rim(0.60 * width, True), corner(1)]
+    rims += [rim(0.62 * width, False), rim(0.28 * width, False), rim(0, False), rim(-0.28 * width, False), rim(-0.62 * width, False)]
     inner = [corner(-1), at(inner_u, -0.42 * width), at(inner_u, 0), at(inner_u, 0.42 * width), corner(1)]
     inner += [at(inner_l, 0.42 * width), at(inner_l, 0), at(inner_l, -0.42 * width)]
-    return np.array(outer + inner)
+    return np.array(rims + inner)

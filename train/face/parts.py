@@ -99,7 +99,7 @@ def crown(width, height, thick_root, thick_edge, biting):
     rings = []
     for k in v:
         # Broadest two thirds down, slightly waisted at the gum; the face bulges, the tongue side hollows.
-        half = 0.5 * width * (0.84 + 0.15 * np.sin(np.pi * min(k * 0.72, 1) ** 0.9))
+        half = 0.5 * width * (0.85 + 0.15 * np.sin(0.5 * np.pi * min(k / 0.62, 1)))
         deep = 0.5 * ((1 - k) * thick_root + k * thick_edge)
         square = lambda t: np.sign(t) * abs(t) ** 0.62  # rounded rectangle
         x, z = half * square(np.cos(turn)), deep * square(np.sin(turn)) - deep
@@ -107,8 +107,8 @@ def crown(width, height, thick_root, thick_edge, biting):
         rings.append(np.stack([x, np.full_like(x, -height * k), z + bulge], 1))
     # Rounded edge: the last ring pulls in and a cap closes it.
     last = rings[-1]
-    last[:, 1] += 0.10 * height * (abs(last[:, 0]) / (0.5 * width)) ** 3
-    rings.append(np.stack([last[:, 0] * 0.86, last[:, 1] - 0.035 * height, (last[:, 2] - last[:, 2].mean()) * 0.55 + last[:, 2].mean()], 1))
+    last[:, 1] += 0.05 * height * (abs(last[:, 0]) / (0.5 * width)) ** 3
+    rings.append(np.stack([last[:, 0] * 0.92, last[:, 1] - 0.03 * height, (last[:, 2] - last[:, 2].mean()) * 0.55 + last[:, 2].mean()], 1))
     top = np.array([[0, rings[-1][:, 1].min() - (0 if biting else -0.06) * height, rings[-1][:, 2].mean()]])
     points = np.concatenate(rings + [top])
     n = len(rings)
@@ -136,7 +136,7 @@ def row(sizes, narrow, flip):
             # Bent along the arch: every vertex takes the frame of its own arc length.
             c, n = arch(np.full(len(p), s) + p[:, 0])
             # Canines are pointed, central incisors longest.
-            drop = {0: 0.0, 1: 0.7e-3, 2: 0.1e-3}.get(k, 0.9e-3 + 0.25e-3 * (k - 3))
+            drop = {0: 0.0, 1: 0.5e-3, 2: 0.1e-3}.get(k, 0.9e-3 + 0.25e-3 * (k - 3))
             y = p[:, 1] - (0 if k != 2 else 0.0)
             if k == 2:
                 y = y - 0.9e-3 * np.clip(1 - abs(p[:, 0]) / (0.5 * width), 0, 1) * np.clip(-y / height, 0, 1) ** 2

@@ -131,6 +131,8 @@ def build(source: Source) -> Skin:
     lining = flood(quads, [throat], fence)
     if lining[np.argmax(centre[:, 2])]:
         raise ValueError("the mouth lining leaks out of the lips")
+    # The ring right behind the contact line still shows on parted lips and looks like lip, not like mouth.
+    lining &= ~np.isin(quads, loop).any(1)
 
     blink = sum(
         np.linalg.norm(source.blendshapes[source.action_index(f"eyeBlink{s}")], axis=1) for s in ("Left", "Right")
@@ -146,7 +148,8 @@ def build(source: Source) -> Skin:
     select = sp.csr_matrix((np.ones(len(used)), (np.arange(len(used)), used)), (len(used), CAGE))
     cage_of = np.full(matrix.shape[0], -1)
     cage_of[: len(used)] = used
-    skin = Skin(quads, (matrix @ select).tocsr(), triangles, owner, cage_of, lining[owner])
+    matrix = smooth_rim(triangles, matrix @ select)
+    skin = Skin(quads, matrix, triangles, owner, cage_of, lining[owner])
 
     surface = skin.matrix @ ref
     corner = lambda sign: local[max(loop, key=lambda i: sign * ref[i, 0])]
@@ -163,7 +166,6 @@ def build(source: Source) -> Skin:
         sum(abs(skin.matrix @ source.blendshapes[source.action_index(n)]) for n in names), axis=1
     )
     lids = smoothstep(0.0006, 0.003, move("eyeBlinkLeft", "eyeBlinkRight"))
-    brows = smoothstep(0.55, 1.0, move("browDownLeft", "browDownRight", "browInnerUp", "browOuterUpLeft", "browOuterUpRight") / 0.0105)
     ears = spread(texture_mask(source, "ears", quads, uv))
     face = spread(texture_mask(source, "face", quads, uv)) * (1 - ears) * (1 - inner)
     neck = smoothstep(-0.105, -0.125, y + 0.35 * np.minimum(z, 0)) * (1 - inner)
@@ -173,11 +175,28 @@ def build(source: Source) -> Skin:
         "mouth_inner": inner,
         "ears": ears,
         "lids": lids,
-        "brows": brows * smoothstep(0.045, 0.03, y),
         "scalp": smoothstep(0.05, 0.09, y - 0.5 * (z + 0.02)) * (1 - ears),
         "neck": neck,
     }
     return skin
+
+
+def smooth_rim(triangles, matrix, rounds=8):
+    """Even out the jagged cut across the shoulders: rim vertices take the mean of their neighbours on the rim."""
+    from .layout import rim_loop
+
+    rim = rim_loop(triangles)
+    n, k = matrix.shape[0], len(rim)
+    ring = sp.csr_matrix(
+        (np.tile([0.25, 0.5, 0.25], k), (np.repeat(rim, 3), np.stack([np.roll(rim, 1), rim, np.roll(rim, -1)], 1).ravel())),
+        (n, n),
+    )
+    inside = np.ones(n)
+    inside[rim] = 0
+    once = sp.diags(inside) + ring
+    for _ in range(rounds):
+        matrix = once @ matrix
+    return matrix.tocsr()
 
 
 def _near(points, targets, radius):
