@@ -4,11 +4,13 @@
 
 mod kernels;
 mod motion;
+mod speech;
 mod stats;
 
 const USAGE: &str = "\
 benches WHAT
   eac          one frame of the motion network on each executor
+  speech       closure F1, aperture in silence and noise, A/V offset, emotion effect on held-out voices
   kernels      each kernel of the motion plan on the CPU executor
 ";
 
@@ -17,6 +19,7 @@ fn main() {
     println!("{}", stats::machine());
     match what.as_str() {
         "eac" => motion::run(),
+        "speech" => speech::run(),
         "kernels" => kernels::run(),
         _ => {
             eprint!("{USAGE}");

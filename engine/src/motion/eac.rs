@@ -4,11 +4,10 @@
 
 use vultus_shaders::kernels::{AttentionParams, DepthwiseConv1dParams, LayerNormParams, LinearParams, TokenSumParams};
 
+use crate::audio::MELS;
 use crate::compute::{Grid, PlanBuilder, Tensor};
 use crate::weights::{WeightError, WeightReader};
 
-/// Mel filters of a column.
-pub const MELS: usize = 80;
 /// Mel columns that one token sees: its frame's four and the eight before.
 pub const COLUMNS: usize = 12;
 /// Words of one token's input.

@@ -2,17 +2,15 @@
 
 use std::collections::VecDeque;
 
-use super::eac::{self, COLUMNS, EMOTION, EXPRESSION, EacConfig, EacTensors, EacWeights, Head, MELS, TOKEN};
+use super::eac::{self, COLUMNS, EMOTION, EXPRESSION, EacConfig, EacTensors, EacWeights, Head, TOKEN};
 use super::idle::{Idle, IdleFrame};
+use crate::audio::{MELS, silent_column};
 use crate::compute::{Compute, ComputeError, Executor, PlanBuilder};
 use crate::emotion::Emotion;
 use crate::weights::{WeightError, WeightReader};
 
 /// The largest look-ahead, in frames.
 pub const LOOK_AHEAD_MAX: usize = 5;
-
-/// Log-mel of digital silence as the front-end normalises it: (ln(1e-9) + 9) / 4.
-const SILENT: f32 = (-20.723_266 + 9.0) / 4.0;
 
 /// Coefficients of the lids, where idle motion and emotion compete and the more closed one wins.
 const BLINKS: [usize; 2] = [0, 7];
@@ -82,7 +80,7 @@ impl MotionModel {
             look_ahead: settings.look_ahead,
             emotions: eac_weights.emotions,
             idle: Idle::new(settings.seed),
-            columns: std::iter::repeat_n([SILENT; MELS], held).collect(),
+            columns: std::iter::repeat_n(silent_column(), held).collect(),
             waiting: VecDeque::with_capacity(LOOK_AHEAD_MAX + 1),
             window: Vec::with_capacity(config.tokens * TOKEN),
             next: 0,
@@ -142,7 +140,7 @@ impl MotionModel {
     pub fn flush(&mut self) -> Result<Vec<MotionFrame>, ComputeError> {
         let mut frames = Vec::with_capacity(self.look_ahead);
         for _ in 0..self.waiting.len() {
-            frames.extend(self.push(&[[SILENT; MELS]; 4])?);
+            frames.extend(self.push(&[silent_column(); 4])?);
         }
         Ok(frames)
     }
