@@ -61,7 +61,7 @@ impl Bench {
 
 fn read(path: &Path) -> Vec<f32> {
     let mut reader = AudioReader::open(path).expect("bench clips are readable");
-    let mut resampler = Resampler::new(reader.info().rate as usize, RATE, 1).expect("a rate");
+    let mut resampler = Resampler::new(reader.info().rate, RATE, 1).expect("a rate");
     let mut samples = Vec::new();
     while let Some(block) = reader.next_block().expect("bench clips decode") {
         resampler.push(block.mono, |s| samples.extend_from_slice(s));
