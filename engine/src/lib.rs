@@ -9,7 +9,4 @@ pub mod emotion;
 pub mod face;
 pub mod media;
 pub mod motion;
-pub mod pipeline;
-pub mod stream;
-pub mod timing;
 pub mod weights;

@@ -8,9 +8,11 @@
 
 mod model;
 mod placement;
+mod raster;
 mod record;
 mod tables;
 
 pub use model::{ARKIT, FaceModel, Mask, Region};
 pub use placement::{Light, Placement};
-pub use record::{Correspondence, FaceTensors, MOTION, NONE, Shading, record, record_correspondence, record_shading};
+pub use raster::{NONE, Raster, record_raster};
+pub use record::{Correspondence, FaceTensors, MOTION, Shading, record, record_correspondence, record_shading};

@@ -193,6 +193,9 @@ impl FaceModel {
         let upper = indices(r, "inner_lip.upper", [lips], v)?;
         let lower = indices(r, "inner_lip.lower", [lips], v)?;
         let lip_gap_range = [r.take("lip_gap.closed", [1])?[0], r.take("lip_gap.open", [1])?[0]];
+        if lips == 0 {
+            return Err(r.metadata_error("inner_lip.upper", "is empty"));
+        }
         if lip_gap_range[0] >= lip_gap_range[1] {
             return Err(r.metadata_error("lip_gap.open", "is not above `lip_gap.closed`"));
         }
@@ -270,6 +273,14 @@ impl FaceModel {
     /// The 68 landmarks of a face in head space, metres.
     pub fn landmarks(&self, alpha: &[f32], beta: &[f32]) -> Vec<[f32; 3]> {
         self.landmarks_on(&self.shape(alpha, beta))
+    }
+
+    /// How far the inner lips of a mesh of this topology in head space are apart, as a share of the mean head's range; never negative.
+    pub fn lip_gap_on(&self, vertices: &[[f32; 3]]) -> f32 {
+        let heights = self.inner_lips.iter().map(|[u, l]| vertices[*u as usize][1] - vertices[*l as usize][1]);
+        let gap = heights.sum::<f32>() / self.inner_lips.len() as f32;
+        let [closed, open] = self.lip_gap_range;
+        ((gap - closed) / (open - closed)).max(0.0)
     }
 
     /// How far the inner lips of the mean head are apart, as a share of their range: 0 at rest, 1 with the jaw open, never negative.

@@ -1,24 +1,21 @@
 //! Records the face's way from coefficients to pictures.
 
 use vultus_shaders::kernels::{
-    BlendshapeSumParams, CorrespondenceParams, PoseProjectParams, RasterBinParams, RasterBoundsParams,
-    RasterTileParams, ShadeRenderParams, ShadeVerticesParams, VertexNormalsParams,
+    BlendshapeSumParams, CorrespondenceParams, PoseProjectParams, ShadeRenderParams, ShadeVerticesParams,
+    VertexNormalsParams,
 };
 
 use super::model::{FaceModel, Mask};
 use super::placement::{Light, Placement};
+use super::raster::{Raster, record_raster};
 use super::tables::{BLOCK, SparseBasis, fans, margins, planes};
 use crate::avatar::EXPRESSION;
 use crate::compute::{Compute, Grid, PlanBuilder, Tensor};
 
 /// Words of the motion input: Δpitch, Δyaw, Δroll in radians, Δx, Δy, Δz in metres, two unused.
 pub const MOTION: usize = 8;
-/// The triangle of a pixel where nothing is drawn.
-pub const NONE: u32 = u32::MAX;
 /// Surfaces nearer to the camera than this are not drawn, metres.
 const NEAR: f32 = 0.05;
-/// Side of the rasteriser's tiles, pixels.
-const TILE: usize = 32;
 
 /// Tensors that [`record`] leaves in the plan. V vertices, F triangles, S × S pixels, row-major.
 #[derive(Clone, Copy, Debug)]
@@ -35,7 +32,7 @@ pub struct FaceTensors {
     pub screen: Tensor,
     /// (V, 4) unit normals in camera space, w = 0.
     pub normals: Tensor,
-    /// (S·S) u32: the nearest triangle, or [`NONE`].
+    /// (S·S) u32: the nearest triangle, or [`super::NONE`].
     pub triangle_id: Tensor,
     /// (S·S, 2) perspective-correct weights of the triangle's first and second vertex.
     pub barycentric: Tensor,
@@ -52,8 +49,7 @@ pub struct FaceTensors {
 /// # Panics
 /// `size` is 0 or above 8,160.
 pub fn record(plan: &mut PlanBuilder, model: &FaceModel, placement: &Placement, size: usize) -> FaceTensors {
-    assert!((1..=8160).contains(&size), "a picture of {size} pixels");
-    let (v, f) = (model.vertices(), model.triangles.len());
+    let v = model.vertices();
     let stride = v.next_multiple_of(BLOCK);
     let blocks = 3 * stride / BLOCK;
     let beta = plan.input("beta", EXPRESSION);
@@ -98,22 +94,7 @@ pub fn record(plan: &mut PlanBuilder, model: &FaceModel, placement: &Placement, 
     plan.dispatch(VertexNormalsParams { vertices: v as u32 }, &[positions, fan_first, fan, normals], Grid::linear(v));
 
     let triangles = plan.constant("triangles", &model.triangles);
-    let (tiles, groups) = (size.div_ceil(TILE), f.div_ceil(1024));
-    let bounds = plan.temp("triangle bounds", groups * 1024);
-    let params = RasterBoundsParams { triangles: f as u32, padded: groups as u32 * 1024, size: size as u32 };
-    plan.dispatch(params, &[triangles, screen, bounds], Grid::linear(groups * 1024));
-    let masks = plan.temp("tile masks", tiles * tiles * groups * 32);
-    let summary = plan.temp("tile summary", tiles * tiles * groups);
-    let grid = Grid::Threads([(tiles * tiles) as u32, groups as u32, 1]);
-    plan.dispatch(RasterBinParams { tiles: tiles as u32, groups: groups as u32 }, &[bounds, masks, summary], grid);
-    let triangle_id = plan.temp("triangle id", size * size);
-    let barycentric = plan.temp("barycentric", 2 * size * size);
-    let depth = plan.temp("depth", size * size);
-    plan.dispatch(
-        RasterTileParams { size: size as u32, tiles: tiles as u32, groups: groups as u32 },
-        &[triangles, screen, masks, summary, triangle_id, barycentric, depth],
-        Grid::image(size, size),
-    );
+    let Raster { triangle_id, barycentric, depth } = record_raster(plan, triangles, screen, size);
     FaceTensors { beta, motion, triangles, positions, screen, normals, triangle_id, barycentric, depth, size }
 }
 

@@ -5,10 +5,20 @@
 mod common;
 
 mod attention;
+mod blendshape_sum;
+mod correspondence;
 mod depthwise_conv1d;
+mod face_scene;
 mod layer_norm;
 mod linear;
+mod pose_project;
+mod raster_bin;
+mod raster_bounds;
+mod raster_tile;
+mod shade_render;
+mod shade_vertices;
 mod token_sum;
+mod vertex_normals;
 
 use common::{Tolerance, compare};
 use vultus::compute::{Compute, Grid, PlanBuilder, Tensor};
@@ -18,7 +28,6 @@ use vultus_shaders::{Kernel, KernelParams, kernels};
 #[derive(Clone, Debug)]
 pub(crate) enum Data {
     F32(Vec<f32>),
-    #[allow(dead_code, reason = "the first kernel with an integer binding uses it")]
     U32(Vec<u32>),
 }
 
@@ -94,10 +103,25 @@ impl Case {
 }
 
 fn cases() -> Vec<Case> {
-    [attention::cases(), depthwise_conv1d::cases(), layer_norm::cases(), linear::cases(), token_sum::cases()]
-        .into_iter()
-        .flatten()
-        .collect()
+    [
+        attention::cases(),
+        blendshape_sum::cases(),
+        correspondence::cases(),
+        depthwise_conv1d::cases(),
+        layer_norm::cases(),
+        linear::cases(),
+        pose_project::cases(),
+        raster_bin::cases(),
+        raster_bounds::cases(),
+        raster_tile::cases(),
+        shade_render::cases(),
+        shade_vertices::cases(),
+        token_sum::cases(),
+        vertex_normals::cases(),
+    ]
+    .into_iter()
+    .flatten()
+    .collect()
 }
 
 #[test]

@@ -24,23 +24,27 @@ pub fn correspondence(
             return;
         }
         let t = triangles[*index as usize];
-        let corners = [0, 1, 2].map(|k| &source[t[k] as usize]);
-        let weights = [b[0], b[1], 1.0 - b[0] - b[1]];
-        let s = [0, 1, 2].map(|k| weights[0] * corners[0][k] + weights[1] * corners[1][k] + weights[2] * corners[2][k]);
+        let (c0, c1, c2) = (&source[t[0] as usize], &source[t[1] as usize], &source[t[2] as usize]);
+        let (w0, w1, w2) = (b[0], b[1], 1.0 - b[0] - b[1]);
+        let mut s = [0.0; 4];
+        for k in 0..4 {
+            s[k] = w0 * c0[k] + w1 * c1[k] + w2 * c2[k];
+        }
         let at = [s[0] / s[2], s[1] / s[2]];
         let allowed = margin[*index as usize];
         let mut visible = 0.0;
         if allowed > 0.0 {
             let last = size as f32 - 1.0;
-            let g = at.map(|v| (v - 0.5).clamp(0.0, last));
-            let i = g.map(|v| (v as usize).min(size - 2));
-            let f = [g[0] - i[0] as f32, g[1] - i[1] as f32];
-            let k = i[1] * size + i[0];
+            let (gx, gy) = ((at[0] - 0.5).clamp(0.0, last), (at[1] - 0.5).clamp(0.0, last));
+            let (ix, iy) = ((gx as usize).min(size - 2), (gy as usize).min(size - 2));
+            let f = [gx - ix as f32, gy - iy as f32];
+            let k = iy * size + ix;
             let near = [source_depth[k], source_depth[k + 1], source_depth[k + size], source_depth[k + size + 1]];
-            let seen = near.map(|near| {
+            let mut seen = [0.0; 4];
+            for (seen, near) in seen.iter_mut().zip(near) {
                 let behind = ((s[2] - near) / allowed - 1.0).clamp(0.0, 1.0);
-                1.0 - behind * behind * (3.0 - 2.0 * behind)
-            });
+                *seen = 1.0 - behind * behind * (3.0 - 2.0 * behind);
+            }
             let mix = |a: f32, b: f32, t: f32| a * (1.0 - t) + b * t;
             visible = mix(mix(seen[0], seen[1], f[0]), mix(seen[2], seen[3], f[0]), f[1]);
         }

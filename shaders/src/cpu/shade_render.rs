@@ -23,10 +23,11 @@ pub fn shade_render(
             return;
         }
         let t = triangles[*index as usize];
-        let corners = [0, 1, 2].map(|k| &shaded[t[k] as usize]);
-        let weights = [b[0], b[1], 1.0 - b[0] - b[1]];
-        *color =
-            [0, 1, 2, 3].map(|k| weights[0] * corners[0][k] + weights[1] * corners[1][k] + weights[2] * corners[2][k]);
+        let (c0, c1, c2) = (&shaded[t[0] as usize], &shaded[t[1] as usize], &shaded[t[2] as usize]);
+        let (w0, w1, w2) = (b[0], b[1], 1.0 - b[0] - b[1]);
+        for k in 0..4 {
+            color[k] = w0 * c0[k] + w1 * c1[k] + w2 * c2[k];
+        }
         *kind = t[3];
     });
 }

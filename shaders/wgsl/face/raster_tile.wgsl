@@ -63,7 +63,7 @@ fn main(@builtin(global_invocation_id) id: vec3<u32>) {
                     if (inverse > best_inverse) {
                         best_inverse = inverse;
                         best = index;
-                        weights = vec2(n0, n1) / sum;
+                        weights = vec2(n0, n1) * (1.0 / sum);
                     }
                 }
             }
