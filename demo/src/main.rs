@@ -1,3 +1,36 @@
 //! The command line `vultus`.
 
-fn main() {}
+mod args;
+mod avatars;
+mod cancel;
+mod coeffs;
+mod console;
+mod doctor;
+mod errors;
+mod report;
+mod setup;
+
+use std::process::ExitCode;
+use std::time::Instant;
+
+use clap::Parser as _;
+
+use crate::args::{Arguments, Command};
+
+fn main() -> ExitCode {
+    let start = Instant::now();
+    if let Err(missing) = doctor::require_cpu() {
+        return errors::tell(&missing);
+    }
+    let arguments = Arguments::parse();
+    let weights = arguments.weights.as_deref();
+    let done = match arguments.command {
+        Command::Coeffs(arguments) => coeffs::run(weights, &arguments, start),
+        Command::Avatars => avatars::run(weights),
+        Command::Doctor => doctor::run(weights),
+    };
+    match done {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => errors::tell(&error),
+    }
+}

@@ -24,7 +24,7 @@ use crate::weights::{WeightError, WeightReader};
 /// The environment variable that names a weights folder.
 pub const WEIGHTS_VARIABLE: &str = "VULTUS_WEIGHTS";
 /// The avatar that is used where none is named.
-pub const DEFAULT_AVATAR: &str = "iris";
+pub const DEFAULT_AVATAR: &str = "amara";
 /// The sample speech.
 pub const SAMPLE: &str = "sample.wav";
 const MANIFEST: &str = "manifest.toml";

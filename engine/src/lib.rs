@@ -9,4 +9,7 @@ pub mod emotion;
 pub mod face;
 pub mod media;
 pub mod motion;
+pub mod pipeline;
+pub mod stream;
+pub mod timing;
 pub mod weights;

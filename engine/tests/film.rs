@@ -53,7 +53,7 @@ fn make(target: &Path) -> usize {
     let mut film = Film::create(target, SIZE, FPS, 1, 44_100).unwrap();
     let pcm = sound();
     for frame in 0..frames {
-        film.push_rgba(&picture(frame)).unwrap();
+        film.push_picture(&picture(frame)).unwrap();
         let from = (frame * 1920).min(pcm.len());
         film.push_sound(&pcm[from..(from + 1920).min(pcm.len())]).unwrap();
     }
@@ -128,7 +128,7 @@ fn an_unfinished_film_leaves_nothing() {
     let dir = tempfile::tempdir().unwrap();
     let target = dir.path().join("film.mp4");
     let mut film = Film::create(&target, SIZE, FPS, 2, 48_000).unwrap();
-    film.push_rgba(&picture(0)).unwrap();
+    film.push_picture(&picture(0)).unwrap();
     assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 1);
     drop(film);
     assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 0);
@@ -154,7 +154,7 @@ fn half_an_hour_of_film_needs_no_memory_for_its_content() {
     let mut film = Film::create(&target, 16, FPS, 1, 48_000).unwrap();
     let (rgba, pcm) = (vec![90u8; 16 * 16 * 4], vec![0.0f32; 1920]);
     for _ in 0..45_000 {
-        film.push_rgba(&rgba).unwrap();
+        film.push_picture(&rgba).unwrap();
         film.push_sound(&pcm).unwrap();
     }
     film.finish().unwrap();

@@ -150,7 +150,7 @@ def lashes(edges, rest_edges, eyes, rng, feminine):
     return strands, np.tile((0.000105 if feminine else 0.00009) * (1 - 0.8 * t), (len(strands), 1))
 
 
-def brow_outlines(vertices, faces, flatten=0.65, lower=0.0003):
+def brow_outlines(vertices, faces, flatten=0.70, lift=0.0013):
     """[(lower line, upper line)] from the nose outwards, one pair a brow, with a calmer arch than the strips have."""
     label, result = parts(faces, len(vertices)), []
     for part in np.unique(label[faces[:, 0]]):
@@ -162,7 +162,7 @@ def brow_outlines(vertices, faces, flatten=0.65, lower=0.0003):
         low, high = (np.array([g[pick(g[:, 1])] for g in groups]) for pick in (np.argmin, np.argmax))
         for line in (low, high):
             line[1:-1] = (line[:-2] + 2 * line[1:-1] + line[2:]) / 4
-            line[:, 1] = line[:, 1].mean() + flatten * (line[:, 1] - line[:, 1].mean()) + lower
+            line[:, 1] = line[:, 1].mean() + flatten * (line[:, 1] - line[:, 1].mean()) + lift
         result.append((low, high))
     return result
 
@@ -170,7 +170,7 @@ def brow_outlines(vertices, faces, flatten=0.65, lower=0.0003):
 def brows(outlines, surface, rng, look):
     """Many fine hairs with soft edges, upright near the nose, lying down towards the temple."""
     strands, t, full = [], np.linspace(0, 1, 6), look.get("brow", 1.0)
-    count = int(900 * full)
+    count = int(800 * full)
     for low, high in outlines:
         u = rng.beta(1.25, 1.2, count)
         spread = np.clip(rng.normal(0, 0.45, count), -1.25, 1.25)  # denser in the middle: no hard border
@@ -214,3 +214,16 @@ def rotation_between(a, b):
     """Rotation (3, 3) that best takes points a to b."""
     u, _, vt = np.linalg.svd((a - a.mean(0)).T @ (b - b.mean(0)))
     return vt.T @ np.diag([1, 1, np.sign(np.linalg.det(vt.T @ u.T))]) @ u.T
+
+
+def studs(surface, ears, size=0.0026):
+    """Places of small ear studs as strands of one step (2, 2, 3): root on the lobe, tip where the centre sits."""
+    v, result = surface.vertices, []
+    for sign in (1, -1):
+        lobe = v[(ears > 0.5) & (np.sign(v[:, 0]) == sign)]
+        low = lobe[:, 1].min()
+        low_part = lobe[lobe[:, 1] < low + 0.012]
+        root = low_part[(abs(low_part[:, 0]) - 0.4 * abs(low_part[:, 1] - low - 0.005)).argmax()]
+        _, normal, _ = surface.nearest(root[None])
+        result.append(np.stack([root, root + unit(normal[0] + [sign * 0.5, 0, 0.5]) * size * 0.7]))
+    return np.stack(result)

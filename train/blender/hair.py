@@ -150,7 +150,7 @@ def afro(scalp, count, reach=0.052, radius=1.15e-4):
     aa, ab, bb = (a * a).sum(1), (a * b).sum(1), (b * b).sum(1)
     length = (-ab + np.sqrt(np.maximum(ab * ab - aa * (bb - 1), 0))) / aa
     length = np.clip(length, 0.006, 0.085) * rng.uniform(0.78, 1.06, len(centres))[np.searchsorted(np.sort(centres), own)]
-    length *= 0.35 + 0.65 * step(-0.002, 0.022, scalp.depth(root))
+    length *= 0.30 + 0.70 * step(-0.002, 0.030, scalp.depth(root[own]))
     t = np.linspace(0, 1, points)
     one = unit(np.cross(out, [0.3, 1.0, 0.2]))
     two = np.cross(out, one)
@@ -233,7 +233,7 @@ STYLES = {
     "bun": lambda s, n: bun(s, n),
     "ringlets": lambda s, n: ringlets(s, n),
     "crop": lambda s, n: cropped(s, n, top=0.030, side=0.010, forward=(0.2, 0.1, 1.0), lift=1.2, tousle=0.5, fade=0.45, radius=1.35e-4),
-    "swept": lambda s, n: cropped(s, n, top=0.058, side=0.013, forward=(-0.55, 0.25, -0.65), lift=1.7, tousle=0.28, fade=0.5, volume=0.012),
+    "swept": lambda s, n: cropped(s, n, top=0.058, side=0.013, forward=(-0.28, 0.25, -0.80), lift=1.7, tousle=0.25, fade=0.5, volume=0.012),
     "pixie": lambda s, n: cropped(s, n, top=0.062, side=0.030, forward=(0.9, 0.1, 0.45), lift=1.0, tousle=0.28, part=0.028, volume=0.012),
     "tousled": lambda s, n: cropped(s, n, top=0.052, side=0.020, forward=(0.35, 0.1, 0.5), lift=1.2, tousle=0.7, volume=0.014),
 }

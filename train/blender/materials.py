@@ -23,7 +23,7 @@ def skin(look):
     if age:
         spots = g.times(g.ramp(g.noise(at, 95, 2), 0.60, 0.70), 0.30 * age)
         colour = g.mix(spots, colour, tint(base, 0.80, 0.66, 0.56))
-    colour = g.mix(g.times(g.attribute("blush"), 0.75 if toon else 0.5), colour, tint(base, 1.05, 0.66, 0.62))
+    colour = g.mix(g.times(g.attribute("blush"), 0.60 if toon else 0.36), colour, tint(base, 1.05, 0.66, 0.62))
     if look.get("freckles"):
         chosen = g.ramp(g.noise(at, 130, 2), 0.48, 0.58)
         dots = g.times(g.times(g.ramp(g.cells(at, 380), 0.34, 0.14), chosen), g.times(g.attribute("freckle"), look["freckles"]), clamp=True)
@@ -35,7 +35,7 @@ def skin(look):
         shadow = g.times(g.attribute("beard"), g.math("MULTIPLY_ADD", grain, 0.6 * amount, 0.7 * amount))
         colour = g.mix(shadow, colour, tint(base, 0.42, 0.38, 0.38) if look["melanin"] > 0.3 else tint(base, 0.80, 0.80, 0.82))
     colour = g.mix(g.times(g.attribute("scalp"), look.get("scalp", 0.75)), colour, scalp_colour(look))
-    colour = g.mix(g.times(g.attribute("brow"), 0.45 * look.get("brow", 1.0)), colour, tint(base, 0.42, 0.36, 0.33))
+    colour = g.mix(g.times(g.attribute("brow"), 0.30 * look.get("brow", 1.0)), colour, tint(base, 0.42, 0.36, 0.33))
     colour = g.mix(g.times(g.attribute("lidline"), 0.75 if look["hairline"] == "f" else 0.4), colour, tint(base, 0.14, 0.11, 0.10))
     lips = g.attribute("lips")
     lip = linear(*look["lip"])
@@ -48,7 +48,7 @@ def skin(look):
         normal = g.bump(g.ramp(g.cells(at, 1200), 0.0, 0.34), 0.26, 0.00035, normal)
         normal = g.bump(g.attribute("wrinkle"), 1.0, 0.0006, normal)
         normal = g.bump(g.times(g.noise(at, 560, 2), lips), 0.5, 0.0008, normal)
-    rough = g.math("MULTIPLY_ADD", g.noise(at, 200, 2), 0.14, 0.44 if light > 0.2 else 0.40)
+    rough = g.math("MULTIPLY_ADD", g.noise(at, 200, 2), 0.14, 0.44 if light > 0.2 else 0.43)
     rough = g.math("SUBTRACT", rough, g.math("MULTIPLY_ADD", lips, 0.14, g.times(g.attribute("oily"), 0.05)))
     rough = g.math("SUBTRACT", rough, g.times(g.attribute("mouth"), 0.15))
     shader = g.principled(
@@ -138,3 +138,8 @@ def cloth(colour):
     tone = g.mix(g.ramp(g.noise(at, 1300, 2), 0.3, 0.7), tint(base, 0.80, 0.80, 0.80), tint(base, 1.12, 1.12, 1.12))
     normal = g.bump(g.noise(at, 1300, 2), 0.35, 0.0006, g.bump(g.noise(at, 16, 3), 0.30, 0.008))
     return g.finish(g.principled(Base_Color=tone, Roughness=0.85, Specular_IOR_Level=0.2, Sheen_Weight=0.2, Normal=normal))
+
+
+def gold():
+    g = Graph("gold")
+    return g.finish(g.principled(Base_Color=(0.90, 0.62, 0.28), Metallic=1.0, Roughness=0.22))

@@ -37,6 +37,7 @@ class Sitter:
         self.eyeballs()
         self.mouth()
         self.hair()
+        self.jewellery()
         self.camera = stage.camera(self.look)
         stage.lights(self.look)
         stage.world(self.look)
@@ -144,7 +145,7 @@ class Sitter:
         look, rng = self.look, self.rng
         dark = np.array(materials.scalp_colour(look))
         strands, radius = features.brows(self.brows, self.surface, rng, look)
-        brow = dark * 0.85 if not look.get("grey") else np.array([0.26, 0.24, 0.22])
+        brow = dark * (0.85 if look["melanin"] > 0.9 else 1.7) if not look.get("grey") else np.array([0.26, 0.24, 0.22])
         add_strands("brows", self.follow(strands), radius, materials.fine_hair("brow", tuple(float(c) for c in brow)))
         edges = features.lash_edges(self.posed["eyelashes02"], self.static["eyelashes02.faces"], self.eyes)
         strands, radius = features.lashes(edges, self.rest_lashes, self.eyes, rng, look["hairline"] == "f")
@@ -154,6 +155,14 @@ class Sitter:
             add_strands("beard", self.follow(strands), radius, materials.hair(look, "beard", 0.4))
         strands, radius = hair.STYLES[look["hair"]](self.scalp, self.hairs)
         add_strands("hair", self.turned(strands), radius, materials.hair(look))
+
+    def jewellery(self):
+        if self.look.get("studs"):
+            for place in self.follow(features.studs(self.surface, self.scalp.ears))[:, 1]:
+                bpy.ops.mesh.primitive_uv_sphere_add(radius=0.0026, location=place, segments=24, ring_count=12)
+                thing = bpy.context.object
+                thing.data.materials.append(materials.gold())
+                thing.data.polygons.foreach_set("use_smooth", [True] * len(thing.data.polygons))
 
     def turned(self, strands):
         """Scalp hair ignores expressions and follows the skull alone."""

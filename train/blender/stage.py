@@ -39,8 +39,8 @@ def lights(look):
     lamp("key", np.array([0.55, 0.50, 0.85]), 0.7, 13.5 * k, (1, 0.955, 0.90))
     lamp("fill", np.array([-0.75, 0.10, 0.85]), 1.0, 3.6 * k, (0.92, 0.96, 1))
     lamp("low", np.array([0.0, -0.60, 0.70]), 0.7, 1.6 * k, (1, 0.97, 0.94))
-    lamp("rim", np.array([-0.60, 0.42, -0.55]), 0.45, 10.0 * k, (0.93, 0.96, 1))
-    lamp("rim 2", np.array([0.65, 0.30, -0.60]), 0.5, 6.0 * k, (1, 0.95, 0.88))
+    lamp("rim", np.array([-0.60, 0.42, -0.55]), 0.45, 8.0 * k, (0.93, 0.96, 1))
+    lamp("rim 2", np.array([0.65, 0.30, -0.60]), 0.5, 4.5 * k, (1, 0.95, 0.88))
 
 
 def world(look):
@@ -73,7 +73,7 @@ def settings(size, samples, look, threads=1):
     r.resolution_percentage = 100
     r.threads_mode, r.threads = "FIXED", threads
     r.image_settings.file_format = "PNG"
-    c.device, c.samples, c.use_adaptive_sampling, c.adaptive_threshold = "CPU", samples, True, 0.02
+    c.device, c.samples, c.use_adaptive_sampling, c.adaptive_threshold = "CPU", samples, True, 0.035
     c.use_denoising, c.denoiser, c.denoising_input_passes = True, "OPENIMAGEDENOISE", "RGB_ALBEDO_NORMAL"
     c.max_bounces, c.diffuse_bounces, c.glossy_bounces, c.transmission_bounces, c.transparent_max_bounces = 6, 3, 3, 6, 12
     c.caustics_reflective = c.caustics_refractive = False

@@ -23,7 +23,7 @@ class Person:
 # A friendly closed mouth and attentive eyes: what a listener in a call looks like.
 FRIENDLY = {
     "mouthSmileLeft": 0.50, "mouthSmileRight": 0.45, "cheekSquintLeft": 0.22, "cheekSquintRight": 0.22,
-    "mouthDimpleLeft": 0.10, "mouthDimpleRight": 0.10, "browInnerUp": 0.08, "eyeWideLeft": 0.06, "eyeWideRight": 0.06,
+    "mouthDimpleLeft": 0.10, "mouthDimpleRight": 0.10, "eyeWideLeft": 0.06, "eyeWideRight": 0.06,
 }
 
 # A mild pull towards regular, wide-awake features, added to everybody.
@@ -63,7 +63,7 @@ PEOPLE = {
             {"l-cheek-bones-incr": 0.2, "chin-width-incr": -0.35, "mouth-upperlip-volume-incr": 0.1, "nose-scale-horiz-incr": -0.1, "l-eye-scale-incr": 0.2,
              "neck-scale-horiz-incr": -0.25, "l-cheek-volume-incr": 0.15},
             dict(skin=(190, 134, 100), lip=(176, 84, 82), hair="bun", hairline="f", melanin=0.98, red=0.2, iris=("#2c170c", "#633918"), brow=1.2,
-                 cloth="female_elegantsuit01", cloth_colour=(40, 110, 112), backdrop=((206, 216, 208), (136, 152, 144))),
+                 studs=True, cloth="female_elegantsuit01", cloth_colour=(40, 110, 112), backdrop=((206, 216, 208), (136, 152, 144))),
             12,
         ),
         Person(
@@ -77,15 +77,15 @@ PEOPLE = {
             "ingrid", "Ingrid, silver-haired", dict(gender=0.97, age=0.90, weight=0.48, african=0.05, asian=0.08, caucasian=0.95, proportions=0.75),
             {"l-cheek-bones-incr": 0.25, "chin-width-incr": -0.2, "neck-scale-horiz-incr": -0.15, "l-eye-scale-incr": 0.15},
             dict(skin=(226, 178, 158), lip=(192, 104, 102), hair="pixie", hairline="f", melanin=0.10, red=0.1, iris=("#3c5a5a", "#86976f"), brow=0.9, grey=0.6,
-                 age=0.8, cloth="female_casualsuit01", cloth_colour=(126, 74, 98), backdrop=((222, 212, 208), (156, 142, 140))),
+                 age=0.8, studs=True, cloth="female_casualsuit01", cloth_colour=(126, 74, 98), backdrop=((222, 212, 208), (156, 142, 140))),
             8,
         ),
         Person(
             "lea", "Lea, with red curls", dict(gender=0.98, age=0.58, weight=0.44, african=0.10, asian=0.12, caucasian=0.90, proportions=0.85),
             {"chin-width-incr": -0.3, "l-cheek-volume-incr": 0.2, "nose-point-up": 0.15, "neck-scale-horiz-incr": -0.25, "l-eye-scale-incr": 0.15,
              "mouth-upperlip-volume-incr": 0.1},
-            dict(skin=(232, 184, 164), lip=(200, 104, 100), hair="ringlets", hairline="f", melanin=0.50, red=0.95, iris=("#38563c", "#8b8a4a"), brow=0.95, freckles=0.8,
-                 cloth="crew", cloth_colour=(58, 104, 92), backdrop=((212, 220, 224), (140, 158, 168)), picture_height=0.40),
+            dict(skin=(232, 184, 164), lip=(200, 104, 100), hair="ringlets", hairline="f", melanin=0.44, red=0.95, iris=("#38563c", "#8b8a4a"), brow=0.95, freckles=0.8,
+                 cloth="crew", cloth_colour=(58, 104, 92), backdrop=((212, 220, 224), (140, 158, 168)), picture_height=0.38),
             5,
         ),
         Person(

@@ -191,7 +191,7 @@ impl AudioReader {
             return Err(unsupported(&format!("a sample rate of {rate} Hz")));
         }
         let channels = parameters.channels.clone().ok_or_else(|| unsupported("no stated channel count"))?;
-        if channels.count() == 0 {
+        if channels.count() == 0 || track.num_frames == Some(0) {
             return Err(AudioError::NoSamples(file));
         }
         let decoder = symphonia::default::get_codecs()

@@ -46,17 +46,22 @@ impl Film {
         Ok(Self { target: target.to_owned(), video, audio, writer, picture: I420::new(size, size), size, frames: 0 })
     }
 
-    /// Appends a picture, 8-bit sRGB, (size, size, 4); its alpha is not looked at. Returns the time it took to encode.
+    /// Appends a picture: 8-bit sRGB, (size, size, 4), its alpha not looked at, or the planes Y, U, V of [`I420`]. Returns the
+    /// time it took to encode.
     ///
     /// # Errors
     /// When the encoder or the file refuses.
     ///
     /// # Panics
     /// When the picture has another size.
-    pub fn push_rgba(&mut self, rgba: &[u8]) -> Result<Duration, MediaError> {
-        assert_eq!(rgba.len(), self.size * self.size * 4, "picture of another size");
+    pub fn push_picture(&mut self, bytes: &[u8]) -> Result<Duration, MediaError> {
         let start = Instant::now();
-        self.picture.set_rgba(rgba);
+        // The two layouts differ in length, 4 and 1½ bytes a pixel.
+        if bytes.len() == self.size * self.size * 4 {
+            self.picture.set_rgba(bytes);
+        } else {
+            self.picture.set_planes(bytes);
+        }
         let frame = self.video.encode(&self.picture)?;
         let spent = start.elapsed();
         self.writer.video(frame.sample, frame.keyframe).map_err(|e| MediaError::write(&self.target, e))?;

@@ -47,6 +47,18 @@ impl I420 {
         (self.width, self.height)
     }
 
+    /// Copies a picture that is converted already: the planes Y (height, width), U and V (height/2, width/2), one after another.
+    ///
+    /// # Panics
+    /// When the picture has another size.
+    pub fn set_planes(&mut self, planes: &[u8]) {
+        let (luma, chroma) = (self.y.len(), self.u.len());
+        assert_eq!(planes.len(), luma + 2 * chroma, "picture of another size");
+        self.y.copy_from_slice(&planes[..luma]);
+        self.u.copy_from_slice(&planes[luma..luma + chroma]);
+        self.v.copy_from_slice(&planes[luma + chroma..]);
+    }
+
     /// Converts an 8-bit sRGB picture with an alpha channel that is not looked at, (height, width, 4). Allocates nothing.
     ///
     /// # Panics

@@ -1,0 +1,55 @@
+# Set-up shared by ./run and ./test: system packages, Rust, Python. Sourced, not run.
+# Every step looks first and acts only where something is missing, so a second run costs nothing.
+
+# Without a desktop session Mesa's device chooser only complains, on every start.
+[ -n "${XDG_RUNTIME_DIR-}" ] || export NODEVICE_SELECT=1
+
+say() { printf '\033[1m== %s\033[0m\n' "$*" >&2; }
+fail() { printf '%s: %s\n' "${0##*/}" "$*" >&2; exit 1; }
+
+# Packages that building needs: a C++ compiler and assembler for the H.264 encoder, CMake for Opus, ALSA's headers for sound.
+BUILD_PACKAGES=(build-essential pkg-config cmake nasm libasound2-dev)
+# Packages that only the tests need: ffmpeg decodes what was encoded, lavapipe runs the WGSL where there is no GPU.
+TEST_PACKAGES=(ffmpeg mesa-vulkan-drivers libvulkan1 python3-venv)
+# Voices: what train/speech is tested with.
+VOICE_PACKAGES=(espeak-ng libespeak-ng1 flite festival festvox-kallpc16k festvox-kdlpc16k festvox-us-slt-hts wordnet-base)
+
+need_packages() {
+    if ! command -v dpkg-query >/dev/null; then
+        say "this is not Debian or Ubuntu: assuming that the equivalents of these are installed: $*"
+        return
+    fi
+    local package missing=()
+    for package in "$@"; do
+        dpkg-query -W -f '${db:Status-Status}\n' "$package" 2>/dev/null | grep -qx installed || missing+=("$package")
+    done
+    [ ${#missing[@]} -eq 0 ] && return
+    local root=()
+    if [ "$(id -u)" -ne 0 ]; then
+        command -v sudo >/dev/null || fail "these packages are missing; install them as root: apt-get install ${missing[*]}"
+        root=(sudo)
+    fi
+    say "installing ${missing[*]}"
+    "${root[@]}" apt-get update -qq || fail "apt-get update failed; check the network, or install these yourself: ${missing[*]}"
+    "${root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "${missing[@]}" >/dev/null ||
+        fail "apt-get could not install these; install them yourself: ${missing[*]}"
+}
+
+need_rust() {
+    # Where rustup puts it, in a shell that has not read its profile.
+    command -v cargo >/dev/null || PATH="$HOME/.cargo/bin:$PATH"
+    command -v cargo >/dev/null || fail "there is no Rust toolchain; install one with rustup and run this again"
+}
+
+# need_python DIR PACKAGE...: a virtual environment in DIR with these packages, at the versions that train/requirements.txt pins.
+need_python() {
+    local env=$1 stamp
+    shift
+    python3 -c 'import sys; sys.exit(sys.version_info < (3, 11))' || fail "Python 3.11 or newer is needed, this is $(python3 --version)"
+    stamp=$(printf '%s\n' "$@" | cat - train/requirements.txt | sha256sum)
+    [ "$(cat "$env/.stamp" 2>/dev/null)" = "$stamp" ] && return
+    say "Python packages in $env: $*"
+    python3 -m venv "$env"
+    "$env/bin/pip" install --quiet --disable-pip-version-check -c train/requirements.txt "$@"
+    printf '%s\n' "$stamp" >"$env/.stamp"
+}

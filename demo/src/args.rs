@@ -1,0 +1,97 @@
+//! What can be asked for on the command line.
+
+use std::path::PathBuf;
+
+use clap::builder::styling::{AnsiColor, Styles};
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use vultus::compute::Backend;
+
+const STYLES: Styles =
+    Styles::styled().header(AnsiColor::Green.on_default().bold()).usage(AnsiColor::Green.on_default().bold());
+
+/// Speech in, a living, emotional face out.
+#[derive(Debug, Parser)]
+#[command(name = "vultus", version, styles = STYLES, max_term_width = 100)]
+pub(crate) struct Arguments {
+    /// Folder with weights, avatars and their manifest, instead of the built-in ones (also: $VULTUS_WEIGHTS).
+    #[arg(long, value_name = "DIR", global = true)]
+    pub(crate) weights: Option<PathBuf>,
+    /// What to do.
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Write the face's coefficients for a sound file, frame by frame, as JSON or CSV.
+    Coeffs(Coeffs),
+    /// List the avatars.
+    Avatars,
+    /// Say what this machine and this installation can do, and what is missing.
+    Doctor,
+}
+
+/// What both ways of using the motion model take.
+#[derive(Debug, Args)]
+pub(crate) struct Speech {
+    /// WAV, FLAC, MP3 or OGG Vorbis file with speech; the built-in sample when left out.
+    pub(crate) audio: Option<PathBuf>,
+    /// Emotion: neutral, angry, contempt, disgusted, fear, happy, sad or surprised.
+    #[arg(long, value_name = "NAME", default_value = "neutral")]
+    pub(crate) emotion: String,
+    /// How strong the emotion is, from 1 to 3.
+    #[arg(long, value_name = "1..3", default_value_t = 1.0, allow_negative_numbers = true)]
+    pub(crate) intensity: f32,
+    /// Seed of head motion, blinks and gaze: the same seed gives the same film.
+    #[arg(long, value_name = "N", default_value_t = 0)]
+    pub(crate) seed: u64,
+    /// Frames of 40 ms that the model hears ahead of the one it decides, from 0 to 5.
+    #[arg(long, value_name = "0..5", default_value_t = 2)]
+    pub(crate) lookahead: usize,
+    /// Where networks and pictures are computed.
+    #[arg(long, value_enum, default_value_t = BackendName::Auto)]
+    pub(crate) backend: BackendName,
+    /// Write a report about the run to this JSON file.
+    #[arg(long, value_name = "FILE.json")]
+    pub(crate) report: Option<PathBuf>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Coeffs {
+    #[command(flatten)]
+    pub(crate) speech: Speech,
+    /// The file to write; its ending, .json or .csv, says which format.
+    #[arg(short, long, value_name = "OUT.json|OUT.csv")]
+    pub(crate) output: PathBuf,
+}
+
+#[derive(Clone, Copy, Debug, ValueEnum)]
+pub(crate) enum BackendName {
+    /// A hardware GPU if there is one, else the CPU (also: $VULTUS_BACKEND).
+    Auto,
+    /// A GPU, be it a software one.
+    Gpu,
+    /// The CPU.
+    Cpu,
+}
+
+impl From<BackendName> for Backend {
+    fn from(name: BackendName) -> Self {
+        match name {
+            BackendName::Auto => Self::Auto,
+            BackendName::Gpu => Self::Gpu,
+            BackendName::Cpu => Self::Cpu,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_arguments_are_consistent() {
+        use clap::CommandFactory as _;
+        Arguments::command().debug_assert();
+    }
+}

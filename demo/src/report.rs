@@ -1,0 +1,131 @@
+//! The report about a run, for people and for scripts.
+
+use std::io::Write as _;
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context as _, Result};
+use serde::{Serialize, Serializer};
+use vultus::audio::AudioStats;
+use vultus::compute::Compute;
+use vultus::media::AtomicFile;
+use vultus::stream::Rendered;
+use vultus::timing::StageSummary;
+
+use crate::args::Speech;
+
+/// What `--report` writes.
+#[derive(Debug, Serialize)]
+pub(crate) struct Report {
+    vultus: &'static str,
+    command: &'static str,
+    audio: String,
+    output: String,
+    avatar: Option<String>,
+    size: Option<usize>,
+    fps: u32,
+    emotion: String,
+    intensity: f32,
+    look_ahead: usize,
+    seed: u64,
+    backend: String,
+    adapter: String,
+    frames: u64,
+    audio_seconds: f64,
+    /// From the start of the process to the finished file.
+    wall_seconds: f64,
+    /// Without loading: from opened parts to the finished file.
+    work_seconds: f64,
+    /// Seconds of sound per second of work.
+    realtime_factor: f64,
+    /// From the start of the process to the first frame.
+    first_frame_seconds: f64,
+    peak_memory_bytes: Option<u64>,
+    /// Times per frame (for hearing and motion: per 40 ms of sound), in the order of the data's way.
+    #[serde(serialize_with = "in_order")]
+    stages: Vec<(&'static str, StageSummary)>,
+    sound: AudioStats,
+    notes: Vec<String>,
+}
+
+/// What the command knows besides the result.
+pub(crate) struct Run<'a> {
+    pub(crate) command: &'static str,
+    pub(crate) speech: &'a Speech,
+    pub(crate) compute: &'a Compute,
+    pub(crate) audio: &'a str,
+    pub(crate) output: &'a Path,
+    pub(crate) avatar: Option<&'a str>,
+    pub(crate) size: Option<usize>,
+    pub(crate) fps: u32,
+    /// Start of the process.
+    pub(crate) start: Instant,
+    /// When everything was loaded.
+    pub(crate) loaded: Instant,
+}
+
+impl Report {
+    pub(crate) fn new(run: &Run<'_>, done: &Rendered) -> Self {
+        let work = done.wall.max(Duration::from_nanos(1)).as_secs_f64();
+        Self {
+            vultus: env!("CARGO_PKG_VERSION"),
+            command: run.command,
+            audio: run.audio.to_owned(),
+            output: run.output.display().to_string(),
+            avatar: run.avatar.map(str::to_owned),
+            size: run.size,
+            fps: run.fps,
+            emotion: run.speech.emotion.to_lowercase(),
+            intensity: run.speech.intensity,
+            look_ahead: run.speech.lookahead,
+            seed: run.speech.seed,
+            backend: run.compute.name(),
+            adapter: run.compute.adapter(),
+            frames: done.frames,
+            audio_seconds: done.audio_seconds,
+            wall_seconds: run.start.elapsed().as_secs_f64(),
+            work_seconds: work,
+            realtime_factor: done.audio_seconds / work,
+            first_frame_seconds: (run.loaded - run.start + done.first_frame).as_secs_f64(),
+            peak_memory_bytes: peak_memory_bytes(),
+            stages: done.stages.iter().map(|(name, times)| (*name, times.summary())).collect(),
+            sound: done.audio.clone(),
+            notes: done.audio.warnings(),
+        }
+    }
+
+    /// Writes the report as JSON.
+    pub(crate) fn write(&self, path: &Path) -> Result<()> {
+        let context = || format!("cannot write the report {}", path.display());
+        let mut file = AtomicFile::create(path).with_context(context)?;
+        serde_json::to_writer_pretty(&mut file, self).with_context(context)?;
+        file.write_all(b"\n").with_context(context)?;
+        file.commit().with_context(context)
+    }
+
+    /// One line for people.
+    pub(crate) fn line(&self) -> String {
+        format!(
+            "{}: {} frames, {:.1} s of sound in {:.1} s ({:.2} × real time, {:.1} fps) on {}",
+            self.output,
+            self.frames,
+            self.audio_seconds,
+            self.wall_seconds,
+            self.realtime_factor,
+            self.frames as f64 / self.work_seconds,
+            self.backend,
+        )
+    }
+}
+
+/// A map whose keys stay in the order of the pairs.
+fn in_order<S: Serializer>(pairs: &[(&'static str, StageSummary)], serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.collect_map(pairs.iter().copied())
+}
+
+/// The most memory this process has held, where the system tells.
+fn peak_memory_bytes() -> Option<u64> {
+    let status = std::fs::read_to_string("/proc/self/status").ok()?;
+    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;
+    line.trim().strip_suffix("kB")?.trim().parse::<u64>().ok().map(|kib| kib * 1024)
+}

@@ -1,0 +1,142 @@
+//! Bad input on the command line: one sentence that says what to do, a non-zero exit code, and nothing left behind.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+
+use tempfile::TempDir;
+
+/// A folder with a second of sound in `speech.wav`.
+fn folder() -> TempDir {
+    let dir = tempfile::tempdir().unwrap();
+    fs::write(dir.path().join("speech.wav"), wav(16_000, &vec![0u8; 32_000])).unwrap();
+    dir
+}
+
+/// 16-bit mono.
+fn wav(rate: u32, data: &[u8]) -> Vec<u8> {
+    let mut out = b"RIFF".to_vec();
+    out.extend((36 + data.len() as u32).to_le_bytes());
+    out.extend(b"WAVEfmt \x10\0\0\0\x01\0\x01\0");
+    out.extend(rate.to_le_bytes());
+    out.extend((rate * 2).to_le_bytes());
+    out.extend(b"\x02\0\x10\0data");
+    out.extend((data.len() as u32).to_le_bytes());
+    out.extend(data);
+    out
+}
+
+fn vultus(dir: &Path, arguments: &[&str]) -> Output {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_vultus"));
+    command.current_dir(dir).args(arguments).env_remove("VULTUS_WEIGHTS").env("VULTUS_BACKEND", "cpu");
+    command.output().expect("the binary was just built")
+}
+
+fn names(dir: &Path) -> Vec<PathBuf> {
+    let mut names: Vec<_> = fs::read_dir(dir).unwrap().map(|entry| entry.unwrap().path()).collect();
+    names.sort();
+    names
+}
+
+/// Runs and expects a failure whose one line on stderr contains each of `words`, and no new file.
+fn fails(dir: &Path, arguments: &[&str], words: &[&str]) {
+    let before = names(dir);
+    let output = vultus(dir, arguments);
+    let stderr = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(output.status.code(), Some(1), "{arguments:?}: {stderr}");
+    for word in words {
+        assert!(stderr.contains(word), "{arguments:?} says {stderr:?}, not {word:?}");
+    }
+    let lines: Vec<_> = stderr.lines().filter(|line| line.starts_with("vultus: ")).collect();
+    assert_eq!(lines.len(), 1, "{arguments:?}: one sentence, not {stderr:?}");
+    assert_eq!(names(dir), before, "{arguments:?} left something behind");
+}
+
+#[test]
+fn sounds_that_are_none() {
+    let dir = folder();
+    let path = dir.path();
+    fs::write(path.join("letter.wav"), "Dear Sir or Madam,\n").unwrap();
+    fs::write(path.join("empty.mp3"), "").unwrap();
+    fs::write(path.join("silent.wav"), wav(16_000, &[])).unwrap();
+    fails(path, &["coeffs", "letter.wav", "-o", "out.json"], &["letter.wav is not a sound file", "convert it to WAV"]);
+    fails(path, &["coeffs", "empty.mp3", "-o", "out.json"], &["empty.mp3 is empty"]);
+    fails(path, &["coeffs", "silent.wav", "-o", "out.json"], &["silent.wav holds no sound"]);
+    fails(path, &["coeffs", "missing.wav", "-o", "out.json"], &["missing.wav", "No such file"]);
+    fails(path, &["coeffs", ".", "-o", "out.json"], &["is a directory"]);
+}
+
+#[test]
+fn names_and_numbers_that_are_not_there() {
+    let dir = folder();
+    let coeffs = |more: &[&'static str]| [&["coeffs", "speech.wav", "-o", "out.json"], more].concat();
+    fails(dir.path(), &coeffs(&["--emotion", "hapy"]), &["no emotion named \"hapy\"", "did you mean happy?"]);
+    fails(dir.path(), &coeffs(&["--intensity", "7"]), &["intensity of 7", "from 1"]);
+    fails(dir.path(), &coeffs(&["--intensity", "-1"]), &["intensity of -1"]);
+    fails(dir.path(), &coeffs(&["--intensity", "nan"]), &["intensity of NaN"]);
+    fails(dir.path(), &coeffs(&["--lookahead", "6"]), &["look-ahead of 6", "0 to 5"]);
+}
+
+#[test]
+fn outputs_that_cannot_be_written() {
+    let dir = folder();
+    let to = |output: &'static str| ["coeffs", "speech.wav", "-o", output];
+    fails(dir.path(), &to("no/such/out.json"), &["folder no/such does not exist", "create it"]);
+    fails(dir.path(), &to("out.txt"), &["out.txt", ".json", ".csv"]);
+    fs::create_dir(dir.path().join("out.json")).unwrap();
+    fails(dir.path(), &to("out.json"), &["out.json is a folder"]);
+    fs::copy(dir.path().join("speech.wav"), dir.path().join("speech.json")).unwrap();
+    fails(dir.path(), &["coeffs", "speech.json", "-o", "speech.json"], &["is also the sound to read"]);
+    let report = ["coeffs", "speech.wav", "-o", "out2.json", "--report", "no/report.json"];
+    fails(dir.path(), &report, &["no/report.json", "folder no does not exist"]);
+}
+
+#[test]
+fn weights_that_are_no_good() {
+    let dir = folder();
+    let path = dir.path();
+    let weights = path.join("weights");
+    fs::create_dir(&weights).unwrap();
+    let run = ["coeffs", "speech.wav", "-o", "out.json", "--weights", "weights"];
+    fails(path, &["coeffs", "speech.wav", "-o", "out.json", "--weights", "nowhere"], &["nowhere does not exist"]);
+    fails(path, &run, &["weights has no face.safetensors", "leave out --weights"]);
+
+    let good = fs::read(concat!(env!("CARGO_MANIFEST_DIR"), "/../weights/face.safetensors")).unwrap();
+    let face = weights.join("face.safetensors");
+    // A manifest of its own, so that the checks behind the checksum are reached.
+    fs::write(weights.join("manifest.toml"), "").unwrap();
+    fs::write(&face, &good[..good.len() / 2]).unwrap();
+    fails(path, &run, &["face.safetensors is not a complete safetensors file", "truncated"]);
+
+    let header_len = u64::from_le_bytes(good[..8].try_into().unwrap()) as usize;
+    let header = String::from_utf8(good[8..8 + header_len].to_vec()).unwrap();
+    let with_header = |header: &str| {
+        assert_eq!(header.len(), header_len, "offsets must stay");
+        [&good[..8], header.as_bytes(), &good[8 + header_len..]].concat()
+    };
+    fs::write(&face, with_header(&header.replacen("\"pivot\"", "\"divot\"", 1))).unwrap();
+    fails(path, &run, &["face.safetensors", "no tensor `pivot`"]);
+    let shape = header.find("\"pivot\"").and_then(|at| Some(at + header[at..].find("[3]")?)).unwrap();
+    fs::write(&face, with_header(&[&header[..shape], "[4]", &header[shape + 3..]].concat())).unwrap();
+    fails(path, &run, &["face.safetensors"]);
+
+    fs::write(&face, &good).unwrap();
+    let wrong = format!("[[file]]\nname = \"face.safetensors\"\nsha256 = \"{}\"\nbytes = 1\n", "0".repeat(64));
+    fs::write(weights.join("manifest.toml"), wrong).unwrap();
+    fails(path, &run, &["face.safetensors", "the manifest says 0000", "copy the file again"]);
+    fs::write(weights.join("manifest.toml"), "this is [ not TOML").unwrap();
+    fails(path, &run, &["manifest.toml is not a valid manifest"]);
+}
+
+#[test]
+fn the_lists_are_there() {
+    let dir = folder();
+    let output = vultus(dir.path(), &["avatars"]);
+    assert!(output.status.success());
+    assert!(String::from_utf8(output.stdout).unwrap().contains(vultus::assets::DEFAULT_AVATAR));
+    let output = vultus(dir.path(), &["doctor"]);
+    let text = String::from_utf8(output.stdout).unwrap();
+    for heading in ["Processor", "Graphics", "Sound", "Weights and avatars"] {
+        assert!(text.contains(heading), "{text}");
+    }
+}
