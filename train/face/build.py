@@ -12,6 +12,7 @@ from .lips import REST_OVERLAP, Lips
 
 IDENTITIES, ALBEDOS, PEOPLE, SEED = 80, 80, 6000, 20
 EYE_RADIUS = 0.0157
+STILL = 0.12  # a smaller share of the neck's motion than this counts as none: shoulders stay where they are
 UPPER_TEETH, LOWER_TEETH = (0.0, -0.0746, 0.0212), (0.0, -0.0724, 0.0188)
 
 
@@ -59,12 +60,13 @@ def frame(src: source.Source) -> Frame:
     )
 
 
-def head_weight(src):
+def head_weight(src, still=STILL):
     """Per cage vertex: 1 moves with the head, 0 stays with the shoulders, graded along the neck bones."""
     share = {"head": 1.0, "eye.L": 1.0, "eye.R": 1.0, "neck03": 0.8, "neck02": 0.5, "neck01": 0.2}
     value = np.array([share.get(b, 0.0) for b in src.meta["bones"]])
     w, i = src.arrays["vertex_bone_weights"], src.arrays["vertex_bone_indices"]
     out = (w * value[i]).sum(1) / np.maximum(w.sum(1), 1e-9)
+    out = ((out - still) / (1 - still)).clip(0)
     for group in ("helper-l-eye", "helper-r-eye", "helper-upper-teeth", "helper-lower-teeth", "helper-tongue"):
         out[np.unique(src.quads[group])] = 1
     return out
@@ -110,7 +112,8 @@ def build(src, log=print):
     masks["brows"] = albedo.brow_mask(f.matrix @ f.ref, 1.6) * (f.vertex_region == albedo.SKIN)
     head = np.clip(f.matrix @ f.head_weight_cage, 0, 1)
     inside = f.vertex_region != albedo.SKIN
-    importance = 0.04 + 0.2 * head + masks["face"] + 0.5 * masks["lips"] + 0.4 * masks["lids"]
+    near = np.clip(f.matrix @ head_weight(src, 0.0), 0, 1)
+    importance = 0.04 + 0.2 * near + masks["face"] + 0.5 * masks["lips"] + 0.4 * masks["lids"]
     importance = np.where(inside, 0.15, importance * (1 - 0.8 * masks["mouth_inner"])) * vertex_area(f, constant)
     mean_c, identity, scores, share = people.weighted_pca(coefficients, shapes, importance, IDENTITIES)
     mean = constant + np.tensordot(mean_c.astype(np.float32), shapes, 1)

@@ -24,7 +24,7 @@ def picture(model, vertices, size=256, yaw=0.0, zoom=1.0, centre=(0, -0.03, 0.02
     ids, bary, _ = raster.rasterise(raster.project(v, (2.9 * zoom, 0.5, 0.5), big), t, big)
     n = raster.interpolate(raster.vertex_normals(v, t), t, ids, bary)
     n /= np.maximum(np.linalg.norm(n, axis=-1, keepdims=True), 1e-9)
-    shade = np.maximum(raster.sh_basis(n) @ LIGHT, 0) * 0.62
+    shade = np.maximum(raster.sh_basis(n) @ LIGHT, 0) * 0.8
     if colour == "albedo":
         base = raster.interpolate(model.albedo() if albedo is None else albedo, t, ids, bary)
     elif colour == "region":
@@ -37,7 +37,8 @@ def picture(model, vertices, size=256, yaw=0.0, zoom=1.0, centre=(0, -0.03, 0.02
 
 def label(image, text):
     im = Image.fromarray(image)
-    ImageDraw.Draw(im).text((4, 2), text, fill=(255, 255, 120))
+    size = 9 if image.shape[1] < 160 else 11
+    ImageDraw.Draw(im).text((3, 1), text, fill=(235, 235, 235), font_size=size)
     return np.asarray(im)
 
 
@@ -67,7 +68,7 @@ def expression_sheet(m, size=224):
         if name.startswith("tongue") and name != "tongueOut":
             b[m.names.index("jawOpen")] = 0.35
         eyes, mouth = name.startswith(("eye", "brow")), name.startswith(("jaw", "mouth", "tongue", "lip", "lower"))
-        zoom, centre = (2.6, (0, 0.0, 0.03)) if eyes else (2.3, (0, -0.068, 0.03)) if mouth else (1.4, (0, -0.03, 0.03))
+        zoom, centre = (3.2, (0, 0.004, 0.03)) if eyes else (3.2, (0, -0.066, 0.03)) if mouth else (1.4, (0, -0.03, 0.03))
         tiles.append(label(picture(m, m.shape(beta=b), size, 0.25 if name in ("jawForward", "mouthPucker", "mouthFunnel") else 0, zoom, centre), name))
     return sheet(tiles, 8)
 
@@ -81,11 +82,25 @@ def people_sheet(m, count=24, size=224, seed=3):
     return sheet(tiles, 8)
 
 
+def cards(m, folder):
+    """The model card's pictures, small."""
+    folder.mkdir(parents=True, exist_ok=True)
+    for name, image in (
+        ("face_identity", identity_sheet(m, 128)),
+        ("face_expressions", expression_sheet(m, 96)),
+        ("face_people", people_sheet(m, 16, 96)),
+    ):
+        image.quantize(256, Image.Quantize.MAXCOVERAGE, dither=Image.Dither.NONE).save(folder / f"{name}.png", optimize=True)
+
+
 def main():
     arg = argparse.ArgumentParser(description=__doc__)
     arg.add_argument("model", type=Path)
     arg.add_argument("--out", type=Path, default=Path("out/face"))
+    arg.add_argument("--cards", type=Path, help="write the model card's pictures here instead")
     args = arg.parse_args()
+    if args.cards:
+        return cards(FaceModel(args.model), args.cards)
     args.out.mkdir(parents=True, exist_ok=True)
     m = FaceModel(args.model)
     for name, make in (("identity", identity_sheet), ("expressions", expression_sheet), ("people", people_sheet)):
