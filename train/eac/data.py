@@ -45,7 +45,13 @@ class Windows:
         lead = self.context - 4
         count = 4 * self.frames + lead
         starts = rng.integers(lead // 4, corpus.frames - self.frames, size)
-        variant = rng.integers(0, len(corpus.columns), size)
+        for i in range(size):
+            # A third of all frames are pauses, which are easily learnt: most windows that end in one are drawn again.
+            tail = slice(starts[i] + self.frames - 8, starts[i] + self.frames)
+            if rng.uniform() < 0.6 and corpus.tracks[tail, REST].min() > 0.9:
+                starts[i] = rng.integers(lead // 4, corpus.frames - self.frames)
+        clean = rng.uniform(size=size) < 0.4
+        variant = np.where(clean, 0, rng.integers(0, len(corpus.columns), size))
         at = [int(4 * s - lead) for s in starts]
         columns = torch.stack([corpus.columns[v, a : a + count] for v, a in zip(variant, at)]).float()
         tracks = torch.stack([corpus.tracks[s : s + self.frames] for s in starts]).float()
@@ -83,14 +89,14 @@ class Windows:
         tilt = rng.uniform(-2.5, 2.5, (size, 1, 1)) * (np.arange(MELS) / MELS - 0.5)
         columns += torch.from_numpy(((gain + tilt) / 4).astype(np.float32))
         for i in range(size):
-            if rng.uniform() < 0.15:  # a notch or a lost band
+            if rng.uniform() < 0.1:  # a notch or a lost band
                 first, width = int(rng.integers(0, MELS - 12)), int(rng.integers(3, 12))
                 columns[i, :, first : first + width] -= float(rng.uniform(0.2, 1.5))
-            if self.corpus.quiet and rng.uniform() < 0.65:
+            if self.corpus.quiet and rng.uniform() < 0.5:
                 a, b = self.corpus.quiet[rng.integers(len(self.corpus.quiet))]
                 start = 4 * int(rng.integers(a, b - self.frames - 2))
                 noise = self.corpus.columns[rng.integers(len(self.corpus.columns)), start : start + count].float()
-                below = rng.uniform(0, 45) / 4.343 - gain[i, 0, 0]  # signal to noise ratio 0 … 45 dB
+                below = rng.uniform(5, 50) / 4.343 - gain[i, 0, 0]  # signal to noise ratio 5 … 50 dB
                 columns[i] = torch.logaddexp(columns[i] * 4, noise * 4 - below) / 4
         return columns.clamp(min=SILENT)
 
