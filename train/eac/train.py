@@ -104,7 +104,7 @@ def run(trainer, folder, steps=None, minutes=None, log=print):
         if count == 100:
             row = {"step": trainer.step, "minutes": trainer.seconds / 60} | {k: v / count for k, v in sums.items()}
             trainer.curve.append(row)
-            if trainer.step % 500 == 0:
+            if len(trainer.curve) % 5 == 0:
                 log(" ".join(f"{k} {v:.4g}" for k, v in row.items()), flush=True)
             sums, count = {}, 0
         if trainer.seconds - saved > 60 * trainer.train["checkpoint_minutes"]:
