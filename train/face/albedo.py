@@ -28,11 +28,16 @@ class Noise:
         return self.waves[:, pick] @ (rng.normal(0, 1, count) / np.sqrt(count)).astype(np.float32)
 
 
+def brow_height(x):
+    """Height of the brow's middle over the eyes on the reference head, metres, at distance `x` from the midline."""
+    return 0.0085 + 0.0050 * np.sin(0.85 * np.pi * np.clip((x - 0.012) / 0.043, 0, 1))
+
+
 def brow_mask(points, width=1.0):
     """Brow hair on the reference head: an arc over each eye, thick inside and tapering out; `width` widens it."""
     x, y, z = np.abs(points[:, 0]), points[:, 1], points[:, 2]
-    t = np.clip((x - 0.012) / 0.040, -0.3, 1.3)
-    middle = 0.0185 + 0.0075 * np.sin(np.pi * np.clip(t, 0, 1) * 0.72)
+    t = np.clip((x - 0.012) / 0.043, -0.3, 1.3)
+    middle = brow_height(x)
     half = 0.0043 * width * (1 - 0.55 * np.clip(t, 0, 1))
     across = np.exp(-(((y - middle) / half) ** 2))
     return across * smoothstep(-0.12, 0.08, t) * smoothstep(1.12, 0.9, t) * (z > -0.03)

@@ -3,6 +3,7 @@
 import numpy as np
 
 from . import raster
+from .albedo import brow_height
 
 
 def build(skin, surface, eyes, eye_radius):
@@ -68,10 +69,8 @@ def jaw(skin, surface):
 def brows(skin, surface):
     out = []
     for sign in (-1, 1):
-        xs = np.linspace(0.051, 0.013, 5) if sign < 0 else np.linspace(0.013, 0.051, 5)
-        for x in xs:
-            t = np.clip((x - 0.012) / 0.040, 0, 1)
-            out.append(front(surface, sign * x, 0.0185 + 0.0075 * np.sin(np.pi * t * 0.72) + 0.001))
+        xs = np.linspace(0.056, 0.014, 5) if sign < 0 else np.linspace(0.014, 0.056, 5)
+        out += [front(surface, sign * x, brow_height(x) + 0.001) for x in xs]
     return np.array(out)
 
 
