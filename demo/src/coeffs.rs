@@ -34,7 +34,7 @@ pub(crate) fn run(weights: Option<&Path>, arguments: &Coeffs, start: Instant) ->
     let mut bar = Bar::new();
     let parts = setup::open(weights, &arguments.speech, output, MOTION_FPS)?;
     let loaded = Instant::now();
-    let failed = |e: io::Error| MediaError::Write { file: output.display().to_string(), source: e };
+    let failed = |e: io::Error| MediaError::Write { file: output.display().to_string(), cause: e };
     let mut writer = Writer::create(output, format, &parts.face).map_err(failed)?;
     let done = stream::hear(parts.reader, parts.speech, MOTION_FPS, &cancel, |frame, progress| {
         bar.show(progress);

@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use indicatif::{ProgressBar, ProgressDrawTarget, ProgressState, ProgressStyle};
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressFinish, ProgressState, ProgressStyle};
 use vultus::stream::Progress;
 
 /// A bar with frames a second and the time left; nothing where stderr is no terminal.
@@ -13,7 +13,9 @@ pub(crate) struct Bar {
 
 impl Bar {
     pub(crate) fn new() -> Self {
-        let bar = ProgressBar::with_draw_target(None, ProgressDrawTarget::stderr_with_hz(10));
+        // Cleared however the run ends, so that an error has its line for itself.
+        let bar = ProgressBar::with_draw_target(None, ProgressDrawTarget::stderr_with_hz(10))
+            .with_finish(ProgressFinish::AndClear);
         bar.set_style(style("{spinner} {pos} frames  {fps}  {elapsed}"));
         bar.enable_steady_tick(Duration::from_millis(100));
         Self { bar, started: None }

@@ -47,6 +47,7 @@ fn fails(dir: &Path, arguments: &[&str], words: &[&str]) {
     for word in words {
         assert!(stderr.contains(word), "{arguments:?} says {stderr:?}, not {word:?}");
     }
+    assert!(!stderr.contains("os error"), "{arguments:?}: a number is no advice: {stderr:?}");
     let lines: Vec<_> = stderr.lines().filter(|line| line.starts_with("vultus: ")).collect();
     assert_eq!(lines.len(), 1, "{arguments:?}: one sentence, not {stderr:?}");
     assert_eq!(names(dir), before, "{arguments:?} left something behind");
@@ -62,8 +63,8 @@ fn sounds_that_are_none() {
     fails(path, &["coeffs", "letter.wav", "-o", "out.json"], &["letter.wav is not a sound file", "convert it to WAV"]);
     fails(path, &["coeffs", "empty.mp3", "-o", "out.json"], &["empty.mp3 is empty"]);
     fails(path, &["coeffs", "silent.wav", "-o", "out.json"], &["silent.wav holds no sound"]);
-    fails(path, &["coeffs", "missing.wav", "-o", "out.json"], &["missing.wav", "No such file"]);
-    fails(path, &["coeffs", ".", "-o", "out.json"], &["is a directory"]);
+    fails(path, &["coeffs", "missing.wav", "-o", "out.json"], &["missing.wav", "there is no such file"]);
+    fails(path, &["coeffs", ".", "-o", "out.json"], &["it is a folder"]);
 }
 
 #[test]

@@ -19,6 +19,7 @@ use sha2::{Digest, Sha256};
 use thiserror::Error;
 
 use crate::avatar::{AvatarError, AvatarFile};
+use crate::io_advice;
 use crate::weights::{WeightError, WeightReader};
 
 /// The environment variable that names a weights folder.
@@ -68,12 +69,12 @@ pub enum AssetError {
         reason: String,
     },
     /// Reading a file failed.
-    #[error("cannot read {}: {source}", .file.display())]
+    #[error("cannot read {}: {}", .file.display(), io_advice::reading(.cause))]
     Read {
         /// The file.
         file: PathBuf,
         /// The operating system's answer.
-        source: std::io::Error,
+        cause: std::io::Error,
     },
     /// No avatar has this name.
     #[error("there is no avatar named {name:?}; known are: {}", .known.join(", "))]
@@ -307,7 +308,7 @@ impl Assets {
                 if !dir.is_dir() {
                     continue;
                 }
-                let read = |source| AssetError::Read { file: dir.clone(), source };
+                let read = |cause| AssetError::Read { file: dir.clone(), cause };
                 for entry in fs::read_dir(&dir).map_err(read)? {
                     let path = entry.map_err(read)?.path();
                     if let (Some(name), true) = (path.file_name(), path.extension().is_some_and(|e| e == ending)) {
@@ -329,7 +330,7 @@ pub fn embedded(path: &str) -> Option<&'static [u8]> {
 }
 
 fn read_file(file: &Path) -> Result<Vec<u8>, AssetError> {
-    fs::read(file).map_err(|source| AssetError::Read { file: file.into(), source })
+    fs::read(file).map_err(|cause| AssetError::Read { file: file.into(), cause })
 }
 
 fn check_sum(file: &Path, bytes: &[u8], expected: &str) -> Result<(), AssetError> {

@@ -14,6 +14,7 @@ use symphonia::core::meta::MetadataOptions;
 use thiserror::Error;
 
 use super::fold::stereo_weights;
+use crate::io_advice;
 
 /// Rates that make sense as sound, Hz.
 const RATES: std::ops::RangeInclusive<u32> = 1_000..=768_000;
@@ -24,12 +25,12 @@ const FULL_SCALE: f32 = 32_767.0 / 32_768.0;
 #[derive(Debug, Error)]
 pub enum AudioError {
     /// The file cannot be opened or read.
-    #[error("cannot read {file}: {source}")]
+    #[error("cannot read {file}: {}", io_advice::reading(.cause))]
     Read {
         /// File as the user gave it.
         file: String,
         /// The operating system's answer.
-        source: std::io::Error,
+        cause: std::io::Error,
     },
     /// The file has no bytes.
     #[error("{0} is empty; give a WAV, FLAC, MP3 or OGG Vorbis file with speech in it")]
@@ -140,7 +141,7 @@ impl AudioReader {
     /// See [`AudioError`].
     pub fn open(path: &Path) -> Result<Self, AudioError> {
         let file = path.display().to_string();
-        let read = |source| AudioError::Read { file: file.clone(), source };
+        let read = |cause| AudioError::Read { file: file.clone(), cause };
         let source = File::open(path).map_err(read)?;
         let metadata = source.metadata().map_err(read)?;
         if metadata.is_dir() {
@@ -174,8 +175,8 @@ impl AudioReader {
         let format = symphonia::default::get_probe()
             .probe(&hint, stream, FormatOptions::default(), MetadataOptions::default())
             .map_err(|error| match error {
-                SymphoniaError::IoError(source) if source.kind() != ErrorKind::UnexpectedEof => {
-                    AudioError::Read { file: file.clone(), source }
+                SymphoniaError::IoError(cause) if cause.kind() != ErrorKind::UnexpectedEof => {
+                    AudioError::Read { file: file.clone(), cause }
                 }
                 _ => AudioError::NotAudio(file.clone()),
             })?;
@@ -263,9 +264,9 @@ impl AudioReader {
                 },
                 Ok(Some(_)) => {}
                 Ok(None) => self.ended = true,
-                Err(SymphoniaError::IoError(source)) if source.kind() != ErrorKind::UnexpectedEof => {
+                Err(SymphoniaError::IoError(cause)) if cause.kind() != ErrorKind::UnexpectedEof => {
                     self.ended = true;
-                    return Err(AudioError::Read { file: self.file.clone(), source });
+                    return Err(AudioError::Read { file: self.file.clone(), cause });
                 }
                 Err(error) => self.end_early(&error.to_string()),
             }

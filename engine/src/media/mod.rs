@@ -12,6 +12,8 @@ mod yuv;
 
 use thiserror::Error;
 
+use crate::io_advice;
+
 pub use atomic::{AtomicFile, remove_unfinished};
 pub use film::Film;
 pub use h264::{EncodedFrame, H264Encoder};
@@ -23,12 +25,12 @@ pub use yuv::I420;
 #[derive(Debug, Error)]
 pub enum MediaError {
     /// The output cannot be created or written.
-    #[error("cannot write {file}: {}", explain(.source))]
+    #[error("cannot write {file}: {}", io_advice::writing(.cause))]
     Write {
         /// File as the user gave it.
         file: String,
         /// The operating system's answer.
-        source: std::io::Error,
+        cause: std::io::Error,
     },
     /// An encoder refused.
     #[error("the {0} encoder failed: {1}")]
@@ -39,23 +41,7 @@ pub enum MediaError {
 }
 
 impl MediaError {
-    pub(crate) fn write(file: &std::path::Path, source: std::io::Error) -> Self {
-        Self::Write { file: file.display().to_string(), source }
+    pub(crate) fn write(file: &std::path::Path, cause: std::io::Error) -> Self {
+        Self::Write { file: file.display().to_string(), cause }
     }
-}
-
-/// What to do about an error of the file system.
-fn explain(error: &std::io::Error) -> String {
-    use std::io::ErrorKind as Kind;
-    let advice = match error.kind() {
-        Kind::NotFound => "its folder does not exist; create it, or choose another with -o",
-        Kind::StorageFull => "the disk is full; free some space, or choose another disk with -o",
-        Kind::QuotaExceeded => "your disk quota is used up; free some space, or choose another disk with -o",
-        Kind::PermissionDenied => "permission denied; choose a folder that you may write to with -o",
-        Kind::ReadOnlyFilesystem => "the file system is read-only; choose another folder with -o",
-        Kind::IsADirectory => "it is a folder; give a file name with -o",
-        Kind::NotADirectory => "a part of its path is a file, not a folder; choose another with -o",
-        _ => return error.to_string(),
-    };
-    advice.into()
 }

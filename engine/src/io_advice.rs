@@ -1,0 +1,31 @@
+//! What a user can do about an error of the file system, in place of its number.
+
+use std::io::{Error, ErrorKind as Kind};
+
+/// Why a file cannot be read, and what to do.
+pub(crate) fn reading(error: &Error) -> String {
+    let advice = match error.kind() {
+        Kind::NotFound => "there is no such file; check its path",
+        Kind::PermissionDenied => "permission denied; make it readable for you",
+        Kind::IsADirectory => "it is a folder; give a file",
+        Kind::NotADirectory => "a part of its path is a file, not a folder; check its path",
+        _ => return error.to_string(),
+    };
+    advice.into()
+}
+
+/// Why a file cannot be written, and what to do.
+pub(crate) fn writing(error: &Error) -> String {
+    let advice = match error.kind() {
+        Kind::NotFound => "its folder does not exist; create it, or choose another with -o",
+        Kind::StorageFull => "the disk is full; free some space, or choose another disk with -o",
+        Kind::QuotaExceeded => "your disk quota is used up; free some space, or choose another disk with -o",
+        Kind::FileTooLarge => "the file would exceed the size limit of this disk or shell (ulimit -f)",
+        Kind::PermissionDenied => "permission denied; choose a folder that you may write to with -o",
+        Kind::ReadOnlyFilesystem => "the file system is read-only; choose another folder with -o",
+        Kind::IsADirectory => "it is a folder; give a file name with -o",
+        Kind::NotADirectory => "a part of its path is a file, not a folder; choose another with -o",
+        _ => return error.to_string(),
+    };
+    advice.into()
+}

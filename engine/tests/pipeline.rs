@@ -1,0 +1,58 @@
+//! Speech to coefficients on the shipped weights: what comes out does not depend on how the sound was cut.
+
+use vultus::assets::{Assets, SAMPLE};
+use vultus::audio::AudioReader;
+use vultus::compute::Compute;
+use vultus::emotion::Emotion;
+use vultus::motion::{MotionModel, MotionSettings};
+use vultus::pipeline::{FaceFrame, SpeechToMotion};
+
+/// Two seconds of the sample speech.
+fn speech() -> (usize, Vec<f32>) {
+    let mut reader = AudioReader::from_bytes(SAMPLE, Assets::embedded().read(SAMPLE).unwrap()).unwrap();
+    let rate = reader.info().rate;
+    let mut pcm = Vec::new();
+    while let Some(block) = reader.next_block().unwrap() {
+        pcm.extend_from_slice(block.mono);
+    }
+    pcm.truncate(2 * rate);
+    (rate, pcm)
+}
+
+fn frames(rate: usize, pcm: &[f32], block: usize, fps: u32, look_ahead: usize) -> Vec<FaceFrame> {
+    let settings = MotionSettings { look_ahead, emotion: Emotion::Happy, intensity: 1.5, seed: 5 };
+    let weights = Assets::embedded().weights("eac.safetensors").unwrap();
+    let motion = MotionModel::new(&Compute::Cpu, weights, settings).unwrap();
+    let mut speech = SpeechToMotion::new(rate, motion, fps).unwrap();
+    let mut frames = Vec::new();
+    for samples in pcm.chunks(block) {
+        speech.push(samples).unwrap();
+        frames.extend(std::iter::from_fn(|| speech.next_frame()));
+    }
+    speech.finish().unwrap();
+    frames.extend(std::iter::from_fn(|| speech.next_frame()));
+    frames
+}
+
+#[test]
+fn block_sizes_do_not_matter() {
+    let (rate, pcm) = speech();
+    let whole = frames(rate, &pcm, pcm.len(), 30, 2);
+    assert_eq!(whole.len(), 60);
+    for block in [160, 997] {
+        assert_eq!(frames(rate, &pcm, block, 30, 2), whole, "blocks of {block}");
+    }
+}
+
+#[test]
+fn every_look_ahead_gives_every_frame_and_moves_the_lips() {
+    let (rate, pcm) = speech();
+    for look_ahead in 0..=5 {
+        let frames = frames(rate, &pcm, 1024, 25, look_ahead);
+        assert_eq!(frames.len(), 50, "look-ahead {look_ahead}");
+        assert!(frames.iter().enumerate().all(|(i, frame)| frame.index == i as u64));
+        let jaw: Vec<f32> = frames.iter().map(|frame| frame.beta[17]).collect();
+        let range = jaw.iter().copied().fold(0.0, f32::max) - jaw.iter().copied().fold(1.0, f32::min);
+        assert!(range > 0.05, "look-ahead {look_ahead}: the jaw moves by {range} only");
+    }
+}
