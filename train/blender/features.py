@@ -150,7 +150,7 @@ def lashes(edges, rest_edges, eyes, rng, feminine):
     return strands, np.tile((0.000105 if feminine else 0.00009) * (1 - 0.8 * t), (len(strands), 1))
 
 
-def brow_outlines(vertices, faces, flatten=0.70, lift=0.0013):
+def brow_outlines(vertices, faces, flatten=0.70, lift=0.0040):
     """[(lower line, upper line)] from the nose outwards, one pair a brow, with a calmer arch than the strips have."""
     label, result = parts(faces, len(vertices)), []
     for part in np.unique(label[faces[:, 0]]):
@@ -170,11 +170,11 @@ def brow_outlines(vertices, faces, flatten=0.70, lift=0.0013):
 def brows(outlines, surface, rng, look):
     """Many fine hairs with soft edges, upright near the nose, lying down towards the temple."""
     strands, t, full = [], np.linspace(0, 1, 6), look.get("brow", 1.0)
-    count = int(800 * full)
+    count = int(1000 * full)
     for low, high in outlines:
         u = rng.beta(1.25, 1.2, count)
         spread = np.clip(rng.normal(0, 0.45, count), -1.25, 1.25)  # denser in the middle: no hard border
-        w = 0.5 + 0.60 * full * spread * np.interp(u, [0, 0.06, 0.30, 0.65, 1], [0.60, 0.90, 1.0, 0.68, 0.22])
+        w = 0.5 + 0.66 * full * spread * np.interp(u, [0, 0.06, 0.30, 0.65, 1], [0.60, 0.90, 1.0, 0.68, 0.22])
         place = lambda u, w: along(low, u) * (1 - w)[:, None] + along(high, u) * w[:, None]
         root, normal, _ = surface.nearest(place(u, w))
         half = np.full(count, 0.5)
@@ -186,7 +186,7 @@ def brows(outlines, surface, rng, look):
         bend = -0.28 * normal + 0.35 * forward
         strands.append(root[:, None] + way[:, None] * (length[:, None] * t)[..., None] + bend[:, None] * (length[:, None] * t**2)[..., None])
     strands = np.concatenate(strands)
-    return strands, np.tile(0.000074 * (1 - 0.75 * t**2), (len(strands), 1)) * rng.uniform(0.7, 1.2, (len(strands), 1))
+    return strands, np.tile(0.000064 * (1 - 0.75 * t**2), (len(strands), 1)) * rng.uniform(0.7, 1.2, (len(strands), 1))
 
 
 def eyeball(name, centre, radius, turn, iris_angle, materials):

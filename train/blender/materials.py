@@ -35,7 +35,7 @@ def skin(look):
         shadow = g.times(g.attribute("beard"), g.math("MULTIPLY_ADD", grain, 0.6 * amount, 0.7 * amount))
         colour = g.mix(shadow, colour, tint(base, 0.42, 0.38, 0.38) if look["melanin"] > 0.3 else tint(base, 0.80, 0.80, 0.82))
     colour = g.mix(g.times(g.attribute("scalp"), look.get("scalp", 0.75)), colour, scalp_colour(look))
-    colour = g.mix(g.times(g.attribute("brow"), 0.30 * look.get("brow", 1.0)), colour, tint(base, 0.42, 0.36, 0.33))
+    colour = g.mix(g.times(g.attribute("brow"), 0.22 * look.get("brow", 1.0)), colour, tint(base, 0.42, 0.36, 0.33))
     colour = g.mix(g.times(g.attribute("lidline"), 0.75 if look["hairline"] == "f" else 0.4), colour, tint(base, 0.14, 0.11, 0.10))
     lips = g.attribute("lips")
     lip = linear(*look["lip"])
@@ -113,6 +113,7 @@ def eyes(look, iris_angle):
     fresnel.inputs[0].default_value = 1.45
     gloss = g.node("BsdfGlossy")
     gloss.inputs["Roughness"].default_value = 0.03
+    gloss.inputs["Color"].default_value = (2.0, 2.0, 2.0, 1)  # livelier catch-lights than the lamps' true size gives
     mix = g.node("MixShader")
     g.feed(mix.inputs[0], g.times(fresnel.outputs[0], g.math("SUBTRACT", 1.0, path.outputs["Is Shadow Ray"])))
     g.feed(mix.inputs[1], g.node("BsdfTransparent").outputs[0])
