@@ -57,11 +57,11 @@ def paint(rest, lips, ears, mouth, eyes, scalp, brow_lines, lid_line, look):
     oily = blob(nose + [0, 0.02, 0], [0.012, 0.03, 0.04]) + blob(np.array([0, 0.055, nose[2]]), [0.04, 0.02, 0.06])
     # beard: jaw, chin, upper lip; not the lips, not the cheeks, not the neck below the jaw
     dx, dy = abs(rest[:, 0]), rest[:, 1] - lip_centre[1]
-    cheek = np.interp(dx, [0.0, 0.018, 0.030, 0.045, 0.060, 0.075], [0.019, 0.014, -0.002, 0.002, 0.024, 0.050])
+    cheek = np.interp(dx, [0.0, 0.018, 0.030, 0.045, 0.060, 0.075], [0.025, 0.020, 0.002, 0.002, 0.024, 0.050])
     beard = step(0.003, -0.007, dy - cheek) * step(-0.072, -0.054, dy + 0.25 * np.clip(rest[:, 2] - lip_centre[2] + 0.07, -0.1, 0))
     beard *= step(lip_centre[2] - 0.098, lip_centre[2] - 0.080, rest[:, 2]) * (1 - ears) * step(-0.145, -0.125, rest[:, 1])
     around = np.hypot(dx / 1.75, dy + 0.001)
-    beard *= step(0.0125, 0.0165, around) + 0.55 * (around < 0.0165) * (dy > 0.0065) * step(0.006, 0.009, dy)
+    beard *= step(0.0125, 0.0165, around) + 0.9 * (around < 0.0165) * step(0.005, 0.008, dy)
     beard *= 1 - 0.6 * np.exp(-(((dx - 0.015) / 0.006) ** 2 + ((dy + 0.014) / 0.006) ** 2))  # bare spots beside the soul patch
     clear = np.clip(1 - lips * 3, 0, 1)
     depth = scalp.depth(rest)
@@ -150,7 +150,7 @@ def lashes(edges, rest_edges, eyes, rng, feminine):
     return strands, np.tile((0.000105 if feminine else 0.00009) * (1 - 0.8 * t), (len(strands), 1))
 
 
-def brow_outlines(vertices, faces, flatten=0.70, lift=0.0040):
+def brow_outlines(vertices, faces, flatten=0.70, lift=0.0):
     """[(lower line, upper line)] from the nose outwards, one pair a brow, with a calmer arch than the strips have."""
     label, result = parts(faces, len(vertices)), []
     for part in np.unique(label[faces[:, 0]]):

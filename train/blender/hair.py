@@ -106,7 +106,7 @@ def cropped(scalp, count, top, side, forward, lift, tousle, part=None, fade=0.0,
     a side parting, `fade` how much shorter the sides get towards the ears."""
     rng, points = scalp.rng, 14
     guide, normal = scalp.roots(900)
-    root, _ = scalp.roots(count, soft=0.007)
+    root, _ = scalp.roots(count, soft=0.0045)
     upper = step(0.042, 0.090, scalp.height(guide))
     edge = 0.5 + 0.5 * step(0.0, 0.020, scalp.depth(guide))
     temple = step(0.045, -0.03, scalp.height(guide))

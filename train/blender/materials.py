@@ -62,7 +62,7 @@ def scalp_colour(look):
     grey, red = look.get("grey", 0.0), look["red"]
     amount = -np.log(max(1e-4, 1 - look["melanin"])) * 0.9
     absorption = amount * ((1 - red) * np.array([0.50, 0.70, 1.00]) + red * np.array([0.22, 0.50, 0.95]))
-    colour = 0.16 * np.exp(-0.55 * absorption) * (1 - grey) + np.array([0.30, 0.29, 0.28]) * grey
+    colour = (0.012 + 0.22 * np.exp(-1.3 * absorption)) * (1 - grey) + np.array([0.30, 0.29, 0.28]) * grey
     return tuple(float(c) for c in colour)
 
 
@@ -113,7 +113,7 @@ def eyes(look, iris_angle):
     fresnel.inputs[0].default_value = 1.45
     gloss = g.node("BsdfGlossy")
     gloss.inputs["Roughness"].default_value = 0.03
-    gloss.inputs["Color"].default_value = (2.0, 2.0, 2.0, 1)  # livelier catch-lights than the lamps' true size gives
+    gloss.inputs["Color"].default_value = (1.3, 1.3, 1.3, 1)  # livelier catch-lights than the lamps' true size gives
     mix = g.node("MixShader")
     g.feed(mix.inputs[0], g.times(fresnel.outputs[0], g.math("SUBTRACT", 1.0, path.outputs["Is Shadow Ray"])))
     g.feed(mix.inputs[1], g.node("BsdfTransparent").outputs[0])

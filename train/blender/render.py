@@ -57,7 +57,7 @@ class Sitter:
         self.surface = Surface(rest, quads)
         self.scalp = hair.Scalp(self.surface, ears, look["hairline"], self.rng)
         style = look.get("brow_style", "eyebrow001")
-        self.brows = features.brow_outlines(self.rest[style], static[f"{style}.faces"])
+        self.brows = features.brow_outlines(self.rest[style], static[f"{style}.faces"], lift=look.get("brow_lift", 0.0040))
         self.rest_lashes = features.lash_edges(self.rest["eyelashes02"], static["eyelashes02.faces"], self.rest_eyes)
         lid = np.concatenate([features.along(root, np.linspace(0, 1, 60)) for _, upper, root, _ in self.rest_lashes if upper])
         line = np.concatenate([0.5 * (features.along(a, np.linspace(0.02, 0.95, 30)) + features.along(b, np.linspace(0.02, 0.95, 30))) for a, b in self.brows])
@@ -145,7 +145,7 @@ class Sitter:
         look, rng = self.look, self.rng
         dark = np.array(materials.scalp_colour(look))
         strands, radius = features.brows(self.brows, self.surface, rng, look)
-        brow = dark * (1.15 if look["melanin"] > 0.9 else 1.7) if not look.get("grey") else np.array([0.26, 0.24, 0.22])
+        brow = dark * 1.1 if not look.get("grey") else np.array([0.26, 0.24, 0.22])
         add_strands("brows", self.follow(strands), radius, materials.fine_hair("brow", tuple(float(c) for c in brow)))
         edges = features.lash_edges(self.posed["eyelashes02"], self.static["eyelashes02.faces"], self.eyes)
         strands, radius = features.lashes(edges, self.rest_lashes, self.eyes, rng, look["hairline"] == "f")

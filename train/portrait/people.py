@@ -40,7 +40,7 @@ PEOPLE = {
             {"l-cheek-bones-incr": 0.35, "mouth-upperlip-volume-incr": 0.1, "nose-width2-incr": -0.2, "nose-width3-incr": -0.25,
              "chin-width-incr": -0.35, "head-fat-incr": 0.15, "eyebrows-angle-up": 0.15, "nose-scale-vert-incr": -0.1, "l-cheek-volume-incr": 0.2,
              "forehead-scale-vert-incr": -0.4, "neck-scale-horiz-incr": -0.3},
-            dict(skin=(134, 85, 60), lip=(134, 66, 62), hair="afro", hairline="f", melanin=0.98, red=0.2, iris=("#2a150b", "#5a3117"), brow=1.0,
+            dict(skin=(134, 85, 60), lip=(134, 66, 62), hair="afro", hairline="f", brow_lift=0.0013, melanin=0.98, red=0.2, iris=("#2a150b", "#5a3117"), brow=1.0,
                  cloth="crew", cloth_colour=(214, 166, 66), backdrop=((226, 206, 190), (168, 140, 124)), picture_height=0.375),
             21,
         ),
