@@ -7,6 +7,8 @@
 //! *Camera space*: metres, x right, y up, z towards the viewer, camera at the origin. *Pixels*: x right, y down, pixel centres at +½.
 
 mod model;
+#[cfg(test)]
+mod model_tests;
 mod placement;
 mod raster;
 mod record;

@@ -14,7 +14,8 @@ pub(crate) fn cases() -> Vec<Case> {
             let mut first = vec![0u32];
             let mut component = Vec::new();
             for block in 0..blocks {
-                component.extend((0..components as u32).filter(|k| block % 3 != 1 && (k + block as u32) % 4 != 0));
+                component
+                    .extend((0..components as u32).filter(|k| block % 3 != 1 && !(k + block as u32).is_multiple_of(4)));
                 first.push(component.len() as u32);
             }
             component.push(0);

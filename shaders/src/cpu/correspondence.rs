@@ -4,6 +4,9 @@ use rayon::prelude::*;
 
 use crate::kernels::CorrespondenceParams;
 
+/// Depths from here on mean that the source shows nothing.
+const EMPTY: f32 = 1e8;
+
 /// Source position, depth and visibility of every pixel; shapes as in the WGSL file.
 pub fn correspondence(
     p: &CorrespondenceParams,
@@ -30,11 +33,12 @@ pub fn correspondence(
         for k in 0..4 {
             s[k] = w0 * c0[k] + w1 * c1[k] + w2 * c2[k];
         }
-        let at = [s[0] / s[2], s[1] / s[2]];
+        let inverse = 1.0 / s[2];
+        let at = [s[0] * inverse, s[1] * inverse];
         let allowed = margin[*index as usize];
         let mut visible = 0.0;
         if allowed > 0.0 {
-            let last = size as f32 - 1.0;
+            let (last, sharpness) = (size as f32 - 1.0, 1.0 / allowed);
             let (gx, gy) = ((at[0] - 0.5).clamp(0.0, last), (at[1] - 0.5).clamp(0.0, last));
             let (ix, iy) = ((gx as usize).min(size - 2), (gy as usize).min(size - 2));
             let f = [gx - ix as f32, gy - iy as f32];
@@ -42,8 +46,8 @@ pub fn correspondence(
             let near = [source_depth[k], source_depth[k + 1], source_depth[k + size], source_depth[k + size + 1]];
             let mut seen = [0.0; 4];
             for (seen, near) in seen.iter_mut().zip(near) {
-                let behind = ((s[2] - near) / allowed - 1.0).clamp(0.0, 1.0);
-                *seen = 1.0 - behind * behind * (3.0 - 2.0 * behind);
+                let behind = ((s[2] - near) * sharpness - 1.0).clamp(0.0, 1.0);
+                *seen = if near < EMPTY { 1.0 - behind * behind * (3.0 - 2.0 * behind) } else { 0.0 };
             }
             let mix = |a: f32, b: f32, t: f32| a * (1.0 - t) + b * t;
             visible = mix(mix(seen[0], seen[1], f[0]), mix(seen[2], seen[3], f[0]), f[1]);

@@ -3,7 +3,8 @@
 // the source picture and d its depth there: these are linear over a triangle, so their quotients are perspective-correct · margin (F): how
 // much deeper than the source's depth image a point of this triangle may be, metres; negative if the triangle shows the source its back ·
 // source_depth (S, S) metres · out (S, S): source x, y in pixels, source depth in metres, visibility 0 … 1; (0, 0, 1e9, 0) = nothing drawn.
-// Visibility falls smoothly from 1 at one margin behind the nearest surface to 0 at two, bilinearly between the four pixels around.
+// Visibility falls smoothly from 1 at one margin behind the nearest surface to 0 at two, and is 0 where the
+// source shows nothing, bilinearly between the four pixels around.
 struct Params {
     size: u32,
 }
@@ -29,7 +30,7 @@ fn main(@builtin(global_invocation_id) id: vec3<u32>) {
     let t = triangles[index];
     let b = barycentric[id.x];
     let s = b.x * source[t.x] + b.y * source[t.y] + (1.0 - b.x - b.y) * source[t.z];
-    let at = s.xy / s.z;
+    let at = s.xy * (1.0 / s.z);
     let allowed = margin[index];
     var visible = 0.0;
     if (allowed > 0.0) {
@@ -39,8 +40,8 @@ fn main(@builtin(global_invocation_id) id: vec3<u32>) {
         let f = g - vec2<f32>(i);
         let k = i.y * p.size + i.x;
         let near = vec4(source_depth[k], source_depth[k + 1u], source_depth[k + p.size], source_depth[k + p.size + 1u]);
-        let behind = clamp((vec4(s.z, s.z, s.z, s.z) - near) / allowed - 1.0, vec4(0.0, 0.0, 0.0, 0.0), vec4(1.0, 1.0, 1.0, 1.0));
-        let seen = 1.0 - behind * behind * (3.0 - 2.0 * behind);
+        let behind = clamp((vec4(s.z, s.z, s.z, s.z) - near) * (1.0 / allowed) - 1.0, vec4(0.0, 0.0, 0.0, 0.0), vec4(1.0, 1.0, 1.0, 1.0));
+        let seen = select(vec4(0.0, 0.0, 0.0, 0.0), 1.0 - behind * behind * (3.0 - 2.0 * behind), near < vec4(1e8, 1e8, 1e8, 1e8));
         visible = mix(mix(seen.x, seen.y, f.x), mix(seen.z, seen.w, f.x), f.y);
     }
     out[id.x] = vec4(at, s.z, visible);
