@@ -34,6 +34,15 @@ def robust(design, target, ridge, rounds=12):
     return result
 
 
+def plausible(colours):
+    """Which of the linear colours (N, 3) are skin and not hair or cloth in front of it: near the median in hue, not far below in light."""
+    logs = np.log(colours + 0.004)
+    hue = np.stack([logs[:, 0] - logs[:, 1], logs[:, 1] - logs[:, 2]], 1)
+    off = abs(hue - np.median(hue, axis=0))
+    keep = (off < 4 * np.median(off, axis=0) + 0.02).all(1)
+    return keep & (logs.mean(1) > np.median(logs.mean(1)) - 1.3)
+
+
 class Picture:
     """A portrait with the face model rasterised over it."""
 
@@ -68,6 +77,7 @@ class Picture:
         """
         basis, mean = self.model["albedo.basis"].astype(np.float64), self.model["albedo.mean"].astype(np.float64)
         where = self.skin()
+        where[where] = plausible(self.linear[where])
         design = raster.sh_basis(self.normals[where])
         target = self.linear[where]
         tri, bary = self.triangles[self.ids[where]], self.bary[where]
