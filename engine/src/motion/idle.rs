@@ -18,8 +18,10 @@ const BLINK: [f32; 7] = [0.35, 0.95, 1.0, 0.85, 0.5, 0.22, 0.06];
 const BLINK_REFRACTORY_SECS: f32 = 1.1;
 /// Mean wait for a blink after that.
 const BLINK_MEAN_SECS: f32 = 2.9;
-/// Eye rotation at coefficient 1, radians, as in the face model.
-const LOOK_RADIANS: f32 = 0.5;
+/// Eye rotations of the face model at coefficient 1, radians: sideways 26°, down 20°, up 18°.
+const LOOK_SIDE: f32 = 0.4538;
+const LOOK_DOWN: f32 = 0.3491;
+const LOOK_UP: f32 = 0.3142;
 
 mod index {
     //! ARKit coefficients that idle motion moves; the right eye's are 7 further.
@@ -199,13 +201,13 @@ impl Idle {
         for axis in 0..2 {
             self.gaze[axis] += (self.gaze_target[axis] - self.gaze[axis]) * 0.75;
         }
-        let left = (self.gaze[0] - out.pose[1] * 0.85) / LOOK_RADIANS; // towards the subject's left
-        let down = (self.gaze[1] - out.pose[0] * 0.85) / LOOK_RADIANS;
+        let left = (self.gaze[0] - out.pose[1] * 0.85) / LOOK_SIDE; // towards the subject's left
+        let down = self.gaze[1] - out.pose[0] * 0.85;
         for (side, sign) in [(0, 1.0), (index::RIGHT, -1.0)] {
             out.beta[side + index::LOOK_OUT] = (left * sign).clamp(0.0, 1.0);
             out.beta[side + index::LOOK_IN] = (-left * sign).clamp(0.0, 1.0);
-            out.beta[side + index::LOOK_DOWN] = down.clamp(0.0, 1.0);
-            out.beta[side + index::LOOK_UP] = (-down).clamp(0.0, 1.0);
+            out.beta[side + index::LOOK_DOWN] = (down / LOOK_DOWN).clamp(0.0, 1.0);
+            out.beta[side + index::LOOK_UP] = (-down / LOOK_UP).clamp(0.0, 1.0);
         }
     }
 
