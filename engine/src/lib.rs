@@ -7,6 +7,7 @@ pub mod avatar;
 pub mod compute;
 pub mod emotion;
 pub mod face;
+pub mod generator;
 mod io_advice;
 pub mod media;
 pub mod motion;

@@ -50,7 +50,7 @@ fn the_twin_equals_a_naive_product() {
     let case = case(rows, cols, inner, 0, 1, [7, 9, 2, 1 << 20, 1 << 20, 0]);
     let floats = |i: usize| match &case.bindings[i] {
         Data::F32(v) => v.clone(),
-        Data::U32(_) => unreachable!("all bindings are floats"),
+        Data::U32(_) | Data::Bytes(_) => unreachable!("all bindings are floats"),
     };
     let (x, w, b, mut y) = (floats(0), floats(1), floats(2), floats(3));
     for r in 0..rows {

@@ -8,16 +8,30 @@ mod attention;
 mod blendshape_sum;
 mod correspondence;
 mod depthwise_conv1d;
+mod eye_paint;
 mod face_scene;
+mod interior_mask;
 mod layer_norm;
 mod linear;
+mod outer_flow;
+mod picture_finish;
+mod portrait_warp;
 mod pose_project;
+mod pull;
+mod push;
 mod raster_bin;
 mod raster_bounds;
 mod raster_tile;
+mod relax;
+mod rgba_to_i420;
+mod scene;
 mod shade_render;
 mod shade_vertices;
+mod surface_paint;
+mod tent_blur;
 mod token_sum;
+mod triangle_stretch;
+mod vertex_look;
 mod vertex_normals;
 
 use common::{Tolerance, compare};
@@ -29,13 +43,15 @@ use vultus_shaders::{Kernel, KernelParams, kernels};
 pub(crate) enum Data {
     F32(Vec<f32>),
     U32(Vec<u32>),
+    /// Four bytes a word, each of which may be one step off: rounding may tip either way.
+    Bytes(Vec<u32>),
 }
 
 impl Data {
     fn words(&self) -> &[u32] {
         match self {
             Self::F32(v) => bytemuck::cast_slice(v),
-            Self::U32(v) => v,
+            Self::U32(v) | Self::Bytes(v) => v,
         }
     }
 }
@@ -91,6 +107,11 @@ impl Case {
         for (((binding, data), e), g) in written.zip(expected).zip(got) {
             let result = match data {
                 Data::F32(_) => compare(bytemuck::cast_slice(e), bytemuck::cast_slice(g), self.tolerance),
+                Data::Bytes(_) => {
+                    let bytes = |w: &[u32]| bytemuck::cast_slice::<u32, u8>(w).iter().map(|b| f32::from(*b)).collect();
+                    let (e, g): (Vec<f32>, Vec<f32>) = (bytes(e), bytes(g));
+                    compare(&e, &g, Tolerance { absolute: 1.0, relative: 0.0 })
+                }
                 Data::U32(_) => match e.iter().zip(g).position(|(a, b)| a != b) {
                     None => Ok(()),
                     Some(i) => Err(format!("at {i}: expected {}, got {}", e[i], g[i])),
@@ -108,15 +129,28 @@ fn cases() -> Vec<Case> {
         blendshape_sum::cases(),
         correspondence::cases(),
         depthwise_conv1d::cases(),
+        eye_paint::cases(),
+        interior_mask::cases(),
         layer_norm::cases(),
         linear::cases(),
+        outer_flow::cases(),
+        picture_finish::cases(),
+        portrait_warp::cases(),
         pose_project::cases(),
+        pull::cases(),
+        push::cases(),
         raster_bin::cases(),
         raster_bounds::cases(),
         raster_tile::cases(),
+        relax::cases(),
+        rgba_to_i420::cases(),
         shade_render::cases(),
         shade_vertices::cases(),
+        surface_paint::cases(),
+        tent_blur::cases(),
         token_sum::cases(),
+        triangle_stretch::cases(),
+        vertex_look::cases(),
         vertex_normals::cases(),
     ]
     .into_iter()

@@ -24,9 +24,30 @@ pub fn smoothstep(a: f32, b: f32, x: f32) -> f32 {
     t * t * (3.0 - 2.0 * t)
 }
 
+/// Linear light to sRGB, both 0..1 (clamped).
+#[inline(always)]
+pub fn linear_to_srgb(v: f32) -> f32 {
+    let x = v.clamp(0.0, 1.0);
+    // x^(1/2.4) = t^(5/3) with t the fourth root of x: a polynomial in t is within 8e-6 of it where the power applies.
+    let t = x.sqrt().sqrt();
+    let p = -0.004_019_66
+        + t * (0.128_989_27
+            + t * (1.310_049_7 + t * (-0.844_660_5 + t * (0.669_239_2 + t * (-0.332_435_6 + t * 0.072_841_7)))));
+    if x <= 0.003_130_8 { 12.92 * x } else { 1.055 * p - 0.055 }
+}
+
 #[cfg(test)]
 mod tests {
-    use super::{exp, gelu};
+    use super::{exp, gelu, linear_to_srgb};
+
+    #[test]
+    fn srgb_bytes_survive_the_way_through_linear_light() {
+        for byte in 0..=255u8 {
+            let s = f64::from(byte) / 255.0;
+            let linear = if s <= 0.04045 { s / 12.92 } else { ((s + 0.055) / 1.055).powf(2.4) };
+            assert!((f64::from(linear_to_srgb(linear as f32)) - s).abs() < 3e-5, "{byte}");
+        }
+    }
 
     #[test]
     fn exp_keeps_its_stated_error() {

@@ -1,0 +1,197 @@
+//! Compares the geometric generator with path-traced pictures of other expressions:
+//! `cargo run --release -p vultus --example eval_warp [-- --truth benches/data/truth --out DIR]`.
+//!
+//! TRUTH/NAME/truth.json names the avatar, and for each case its picture, expression and head motion. Prints PSNR (dB) and SSIM in the boxes of
+//! face, mouth and eyes for "copy the portrait", "warp only" and "full"; writes eval_warp.json and a contact sheet a person (truth, warp, full).
+#![allow(clippy::print_stdout, reason = "a tool that reports to its user")]
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use image::RgbImage;
+use serde_json::{Value, json};
+use vultus::assets::Assets;
+use vultus::avatar::AvatarFile;
+use vultus::compute::{Backend, Compute, PlanBuilder};
+use vultus::face::{self, FaceModel, Mask, Placement};
+use vultus::generator::{Generator, GeometricGenerator, OutputFormat};
+
+type Error = Box<dyn std::error::Error>;
+/// x, y, width, height.
+type Area = [usize; 4];
+const WAYS: [&str; 3] = ["copy", "warp", "full"];
+const BOXES: [&str; 3] = ["face", "mouth", "eyes"];
+
+fn main() -> Result<(), Error> {
+    let (mut truth, mut out) = (PathBuf::from("benches/data/truth"), PathBuf::from("."));
+    let mut args = std::env::args().skip(1);
+    while let Some(a) = args.next() {
+        let value = args.next().ok_or("every option takes a value")?;
+        match a.as_str() {
+            "--truth" => truth = value.into(),
+            "--out" => out = value.into(),
+            _ => return Err(format!("unknown option {a}").into()),
+        }
+    }
+    let assets = Assets::locate(None)?;
+    let model = FaceModel::read(assets.weights("face.safetensors")?)?;
+    let compute = Compute::open(Backend::Auto)?;
+    let mut people: Vec<PathBuf> =
+        std::fs::read_dir(&truth)?.filter_map(|e| Some(e.ok()?.path().join("truth.json"))).collect();
+    people.retain(|p| p.is_file());
+    people.sort();
+    // Case → box → way → figures of each person.
+    let mut table: BTreeMap<String, BTreeMap<&str, BTreeMap<&str, Vec<[f64; 2]>>>> = BTreeMap::new();
+    for file in &people {
+        let spec: Value = serde_json::from_slice(&std::fs::read(file)?)?;
+        let folder = file.parent().ok_or("a file has a folder")?;
+        let name = spec["avatar"].as_str().ok_or("truth.json: avatar")?;
+        let Ok(avatar) = assets.avatar(name) else {
+            println!("{name}: no such avatar, left out");
+            continue;
+        };
+        one_person(folder, &spec, &model, &avatar, &compute, &out, &mut table)?;
+    }
+    println!("\nmean over people          {}", BOXES.map(|b| format!("{b:^44}")).join(""));
+    for (case, boxes) in &table {
+        let mean = |b: &str, w: &str, i: usize| {
+            let all = &boxes[b][w];
+            all.iter().map(|v| v[i]).sum::<f64>() / all.len() as f64
+        };
+        let cell = |b: &str| WAYS.map(|w| format!("{:6.2}/{:.3}", mean(b, w, 0), mean(b, w, 1))).join(" → ");
+        println!(
+            "{case:>10} ({})  {}",
+            boxes["face"]["full"].len(),
+            BOXES.map(|b| format!("{:<44}", cell(b))).join("")
+        );
+    }
+    std::fs::write(out.join("eval_warp.json"), serde_json::to_vec_pretty(&json!(table))?)?;
+    Ok(())
+}
+
+fn one_person(
+    folder: &Path,
+    spec: &Value,
+    model: &FaceModel,
+    avatar: &AvatarFile,
+    compute: &Compute,
+    out: &Path,
+    table: &mut BTreeMap<String, BTreeMap<&'static str, BTreeMap<&'static str, Vec<[f64; 2]>>>>,
+) -> Result<(), Error> {
+    let size = usize::try_from(spec["size"].as_u64().ok_or("truth.json: size")?)?;
+    let mut full = GeometricGenerator::new(compute, model, avatar, size, OutputFormat::Rgba)?;
+    let mut warp = GeometricGenerator::warp_only(compute, model, avatar, size, OutputFormat::Rgba)?;
+    let source = rgb(full.frame(&avatar.beta, &[0.0; 6])?.bytes);
+    let at_rest = project(model, avatar, &avatar.beta, [0.0; 6], size);
+    let cases = spec["cases"].as_array().ok_or("truth.json: cases")?;
+    let mut sheet = RgbImage::new(3 * size as u32, (size * cases.len()) as u32);
+    for (row, case) in cases.iter().enumerate() {
+        let name = case["name"].as_str().ok_or("case: name")?;
+        let mut beta = [0.0f32; 64];
+        for (key, value) in case["beta"].as_object().ok_or("case: beta")? {
+            let k = model.expression_index(key).ok_or_else(|| format!("unknown expression {key}"))?;
+            beta[k] = value.as_f64().unwrap_or(0.0) as f32;
+        }
+        let mut motion = [0.0f32; 6];
+        for (m, v) in motion.iter_mut().zip(case["dpose"].as_array().ok_or("case: dpose")?) {
+            *m = v.as_f64().unwrap_or(0.0) as f32;
+        }
+        let truth = image::open(folder.join(case["image"].as_str().ok_or("case: image")?))?.into_rgb8();
+        let truth = image::imageops::resize(&truth, size as u32, size as u32, image::imageops::FilterType::CatmullRom)
+            .into_raw();
+        let made = [source.clone(), rgb(warp.frame(&beta, &motion)?.bytes), rgb(full.frame(&beta, &motion)?.bytes)];
+        let driven = project(model, avatar, &beta, motion, size);
+        let mut line = format!("{:>8} {name:<10}", avatar.name);
+        for (b, (mask, pad)) in [(Mask::Face, 4.0), (Mask::Lips, 5.0), (Mask::Lids, 4.0)].into_iter().enumerate() {
+            let area = bounds(model.mask(mask), &[&at_rest, &driven], pad, size);
+            for (w, picture) in WAYS.into_iter().zip(&made) {
+                let figures = [psnr(picture, &truth, area, size), ssim(picture, &truth, area, size)];
+                table.entry(name.into()).or_default().entry(BOXES[b]).or_default().entry(w).or_default().push(figures);
+                line += &format!(" {:5.2}/{:.3}", figures[0], figures[1]);
+            }
+            line += "  |";
+        }
+        println!("{line}");
+        for (column, picture) in [&truth, &made[1], &made[2]].into_iter().enumerate() {
+            let tile = RgbImage::from_raw(size as u32, size as u32, picture.clone()).ok_or("size")?;
+            image::imageops::replace(&mut sheet, &tile, (column * size) as i64, (row * size) as i64);
+        }
+    }
+    sheet.save(out.join(format!("eval_warp_{}.png", avatar.name)))?;
+    Ok(())
+}
+
+fn rgb(rgba: &[u8]) -> Vec<u8> {
+    rgba.chunks_exact(4).flat_map(|p| [p[0], p[1], p[2]]).collect()
+}
+
+/// (V) pixel positions of the driven mesh.
+fn project(model: &FaceModel, avatar: &AvatarFile, beta: &[f32; 64], motion: [f32; 6], size: usize) -> Vec<[f32; 4]> {
+    let mut plan = PlanBuilder::new("boxes");
+    let t = face::record(&mut plan, model, &Placement::of(avatar), size);
+    plan.output(t.screen);
+    let mut run = Compute::Cpu.executor(plan.finish());
+    let [a, b, c, x, y, z] = motion;
+    run.write(t.beta, beta);
+    run.write(t.motion, &[a, b, c, x, y, z, 0.0, 0.0]);
+    run.run().expect("the CPU executor cannot fail");
+    run.read(t.screen).to_vec()
+}
+
+fn bounds(mask: &[f32], meshes: &[&[[f32; 4]]], pad: f32, size: usize) -> Area {
+    let mut low = [f32::MAX; 2];
+    let mut high = [f32::MIN; 2];
+    for mesh in meshes {
+        for (v, _) in mesh.iter().zip(mask).filter(|(_, m)| **m > 0.5) {
+            for i in 0..2 {
+                low[i] = low[i].min(v[i]);
+                high[i] = high[i].max(v[i]);
+            }
+        }
+    }
+    let [x, y] = low.map(|v| (v - pad).clamp(0.0, size as f32 - 1.0) as usize);
+    let [r, b] = high.map(|v| (v + pad).clamp(1.0, size as f32) as usize);
+    [x, y, r - x, b - y]
+}
+
+fn psnr(a: &[u8], b: &[u8], [x, y, w, h]: Area, size: usize) -> f64 {
+    let mut sum = 0.0;
+    for row in y..y + h {
+        let at = (row * size + x) * 3;
+        sum +=
+            a[at..at + w * 3].iter().zip(&b[at..]).map(|(p, q)| (f64::from(*p) - f64::from(*q)).powi(2)).sum::<f64>();
+    }
+    10.0 * (255.0f64.powi(2) / (sum / (w * h * 3) as f64).max(1e-9)).log10()
+}
+
+/// Mean structural similarity of luma: Gaussian window of σ 1.5, cut at 5 pixels.
+fn ssim(a: &[u8], b: &[u8], [x, y, w, h]: Area, size: usize) -> f64 {
+    const R: isize = 5;
+    let luma = |p: &[u8]| -> Vec<f64> {
+        p.chunks_exact(3)
+            .map(|c| (0.299 * f64::from(c[0]) + 0.587 * f64::from(c[1]) + 0.114 * f64::from(c[2])) / 255.0)
+            .collect()
+    };
+    let (a, b) = (luma(a), luma(b));
+    let kernel: Vec<f64> = (-R..=R).map(|i| (-(i * i) as f64 / 4.5).exp()).collect();
+    let sum: f64 = kernel.iter().sum();
+    let last = size as isize - 1;
+    let mut total = 0.0;
+    for py in y..y + h {
+        for px in x..x + w {
+            let mut m = [0.0f64; 5];
+            for (j, ky) in (-R..=R).zip(&kernel) {
+                let row = (py as isize + j).clamp(0, last) as usize * size;
+                for (i, kx) in (-R..=R).zip(&kernel) {
+                    let k = row + (px as isize + i).clamp(0, last) as usize;
+                    let (p, q, g) = (a[k], b[k], ky * kx / sum / sum);
+                    m = [m[0] + g * p, m[1] + g * q, m[2] + g * p * p, m[3] + g * q * q, m[4] + g * p * q];
+                }
+            }
+            let (va, vb, c) = (m[2] - m[0] * m[0], m[3] - m[1] * m[1], m[4] - m[0] * m[1]);
+            total +=
+                (2.0 * m[0] * m[1] + 1e-4) * (2.0 * c + 9e-4) / ((m[0] * m[0] + m[1] * m[1] + 1e-4) * (va + vb + 9e-4));
+        }
+    }
+    total / (w * h) as f64
+}

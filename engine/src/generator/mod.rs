@@ -1,0 +1,159 @@
+//! Generator: a portrait and the face's motion in, a picture out.
+//!
+//! [`GeometricGenerator`] warps the portrait by the driven mesh: the mesh says for each pixel of face and neck where in the portrait that
+//! surface lies; hair, ears and clothes follow the head's rigid motion and, smoothly, the mesh beside them; what the portrait does not show
+//! (lids, the inside of the mouth, the turned eye) is painted and lit to match. Pixels that the motion leaves alone stay as they were.
+//!
+//! Colours are linear inside; S is the side of the square picture. Everything that depends on the portrait alone is worked out once
+//! ([`Setup`]); a frame is one replay of a plan.
+
+mod eyes;
+mod light;
+mod paint;
+mod picture;
+mod record;
+mod seen;
+mod setup;
+mod zones;
+
+use std::time::Duration;
+
+pub use record::{GeneratorTensors, record};
+pub use setup::Setup;
+
+use crate::avatar::{AvatarFile, EXPRESSION, POSE};
+use crate::compute::{Compute, ComputeError, Executor, PlanBuilder};
+use crate::face::FaceModel;
+
+/// What a generator gives out.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum OutputFormat {
+    /// Four bytes a pixel, sRGB, alpha 255.
+    Rgba,
+    /// Four bytes a pixel, sRGB, the person cut out: straight alpha.
+    RgbaCutOut,
+    /// Planes Y (S × S), U and V (S/2 × S/2), BT.709 limited range.
+    I420,
+}
+
+impl OutputFormat {
+    /// Bytes of a picture of side `size`.
+    pub fn bytes(self, size: usize) -> usize {
+        match self {
+            Self::Rgba | Self::RgbaCutOut => size * size * 4,
+            Self::I420 => size * size * 3 / 2,
+        }
+    }
+}
+
+/// One picture.
+#[derive(Clone, Copy, Debug)]
+pub struct Frame<'a> {
+    /// Side in pixels.
+    pub size: usize,
+    /// How the bytes are laid out.
+    pub format: OutputFormat,
+    /// The picture.
+    pub bytes: &'a [u8],
+}
+
+/// Anything that turns motion into pictures of one person.
+pub trait Generator: Send {
+    /// The picture for expression β and the head's motion against the bust (pitch, yaw, roll in radians, x, y, z in metres).
+    ///
+    /// # Errors
+    /// The device was lost.
+    fn frame(&mut self, beta: &[f32; EXPRESSION], motion: &[f32; POSE]) -> Result<Frame<'_>, ComputeError>;
+}
+
+/// Why a generator could not be made.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum GeneratorError {
+    /// The size is not one that the kernels take.
+    #[error("the picture's side is {0} pixels; use a multiple of 8 from 64 to 2048 (usual: 256 or 512)")]
+    Size(usize),
+}
+
+/// The generator that needs no network: see the module's text.
+#[derive(Debug)]
+pub struct GeometricGenerator {
+    executor: Executor,
+    tensors: GeneratorTensors,
+    size: usize,
+    format: OutputFormat,
+}
+
+impl GeometricGenerator {
+    /// Prepares `avatar` for pictures of `size` × `size`.
+    ///
+    /// # Errors
+    /// [`GeneratorError::Size`].
+    pub fn new(
+        compute: &Compute,
+        model: &FaceModel,
+        avatar: &AvatarFile,
+        size: usize,
+        format: OutputFormat,
+    ) -> Result<Self, GeneratorError> {
+        Self::build(compute, model, avatar, size, format, false)
+    }
+
+    /// The plain warp by the mesh, without paint and light, to compare with.
+    ///
+    /// # Errors
+    /// [`GeneratorError::Size`].
+    pub fn warp_only(
+        compute: &Compute,
+        model: &FaceModel,
+        avatar: &AvatarFile,
+        size: usize,
+        format: OutputFormat,
+    ) -> Result<Self, GeneratorError> {
+        Self::build(compute, model, avatar, size, format, true)
+    }
+
+    fn build(
+        compute: &Compute,
+        model: &FaceModel,
+        avatar: &AvatarFile,
+        size: usize,
+        format: OutputFormat,
+        warp_only: bool,
+    ) -> Result<Self, GeneratorError> {
+        if !(64..=2048).contains(&size) || !size.is_multiple_of(8) {
+            return Err(GeneratorError::Size(size));
+        }
+        let setup = Setup::new(model, avatar, size);
+        let mut plan = PlanBuilder::new("geometric generator");
+        let tensors = record(&mut plan, model, avatar, &setup, format, warp_only);
+        Ok(Self { executor: compute.executor(plan.finish()), tensors, size, format })
+    }
+
+    fn write(&mut self, beta: &[f32; EXPRESSION], motion: &[f32; POSE]) {
+        let [pitch, yaw, roll, x, y, z] = *motion;
+        self.executor.write(self.tensors.beta, beta);
+        self.executor.write(self.tensors.motion, &[pitch, yaw, roll, x, y, z, 0.0, 0.0]);
+    }
+
+    /// As [`Generator::frame`], with the time of every kernel instead of the picture.
+    ///
+    /// # Errors
+    /// The device was lost.
+    pub fn frame_timed(
+        &mut self,
+        beta: &[f32; EXPRESSION],
+        motion: &[f32; POSE],
+    ) -> Result<Vec<(&'static str, Duration)>, ComputeError> {
+        self.write(beta, motion);
+        self.executor.run_timed()
+    }
+}
+
+impl Generator for GeometricGenerator {
+    fn frame(&mut self, beta: &[f32; EXPRESSION], motion: &[f32; POSE]) -> Result<Frame<'_>, ComputeError> {
+        self.write(beta, motion);
+        self.executor.run()?;
+        Ok(Frame { size: self.size, format: self.format, bytes: self.executor.read(self.tensors.picture) })
+    }
+}

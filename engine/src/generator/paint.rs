@@ -1,0 +1,162 @@
+//! Colours for what the portrait does not show: skin spread from where it is seen, and the mouth's inside.
+
+use super::light::{SkinLight, luminance, median};
+use super::picture::Layers;
+use super::seen::{SourceFace, smoothstep};
+use super::zones::Zones;
+use crate::face::{FaceModel, Mask};
+
+/// Paint per vertex.
+#[derive(Clone, Debug)]
+pub(super) struct Paint {
+    /// (V) linear RGB as it would look in the portrait; eyes have none.
+    pub colour: Vec<[f32; 3]>,
+    /// (V) the light that the paint's colour came with.
+    pub light: Vec<f32>,
+    /// Linear colour of the lash line.
+    pub lash: [f32; 3],
+}
+
+/// Albedo of lining, teeth, gums and tongue.
+const LINING: [f32; 3] = [0.12, 0.011, 0.010];
+const TEETH: [f32; 3] = [0.93, 0.90, 0.84];
+const GUM: [f32; 3] = [0.46, 0.18, 0.16];
+const TONGUE: [f32; 3] = [0.24, 0.032, 0.030];
+
+impl Paint {
+    /// `white` is the colour of the eyes' white in the portrait.
+    pub(super) fn new(
+        model: &FaceModel,
+        face: &SourceFace,
+        zones: &Zones,
+        layers: &Layers,
+        light: &SkinLight,
+        white: [f32; 3],
+    ) -> Self {
+        let v = model.vertices();
+        let lips = model.mask(Mask::Lips);
+        let raw: Vec<[f32; 3]> = face.screen.iter().map(|s| layers.colour([s[0], s[1]])).collect();
+        let seen = &face.seen;
+        let strong: Vec<usize> = (0..v).filter(|i| lips[*i] > 0.7 && seen[*i] > 0.8).collect();
+        let lip_colour = if strong.len() > 5 {
+            [0, 1, 2].map(|c| 0.85 * median(strong.iter().map(|i| raw[*i][c])))
+        } else {
+            [light.skin[0], 0.65 * light.skin[1], 0.65 * light.skin[2]]
+        };
+
+        // Who votes: seen skin that is not much darker than its light says (brows, lashes, hair and shadows are).
+        let vote: Vec<f32> = (0..v)
+            .map(|i| {
+                if face.region[i] != 0 {
+                    return 0.0;
+                }
+                let dark = ((luminance(raw[i]) / light.shade[i] - 1.0) / 0.22).min(0.0);
+                let plain = if lips[i] > 0.2 || model.mean[i][1] < -0.105 { 1.0 } else { (-dark * dark).exp() };
+                let brow = 1.0 - 0.95 * model.mask(Mask::Brows)[i];
+                seen[i] * plain * brow * (1.0 - 0.9996 * zones.socket[i]) * (1.0 - zones.inner[i]) + 1e-7
+            })
+            .collect();
+        let mut start = Vec::with_capacity(v);
+        let mut weight = Vec::with_capacity(v);
+        for i in 0..v {
+            let inner = 0.5 * zones.inner[i] * smoothstep(0.3, 0.8, zones.inner[i]);
+            let mix = |c: usize| raw[i][c] * (1.0 - inner) + 0.85 * lip_colour[c] * inner;
+            start.push([mix(0), mix(1), mix(2), light.shade[i]]);
+            weight.push(vote[i] * (1.0 - inner) + inner);
+        }
+        let spread = membrane(model, &start, &weight);
+
+        let shine = teeth_light(light.skin, white);
+        let lip_depth = median((0..v).filter(|i| lips[*i] > 0.7).map(|i| face.shape[i][2]));
+        let lining = only_lining(model);
+        let mut colour = Vec::with_capacity(v);
+        let mut lights = Vec::with_capacity(v);
+        for i in 0..v {
+            let deep = (lip_depth - face.shape[i][2] - 0.006).max(0.0);
+            let open = (-deep / 0.018).exp();
+            let inside = |albedo: [f32; 3]| std::array::from_fn(|c| albedo[c] * shine[c] * open);
+            colour.push(match face.region[i] {
+                4 => inside(TEETH),
+                5 => inside(GUM),
+                6 => inside(TONGUE),
+                _ if lining[i] => inside(LINING),
+                _ => {
+                    let fade = 1.0 - 0.55 * smoothstep(0.15, 0.9, zones.inner[i]);
+                    [spread[i][0] * fade, spread[i][1] * fade, spread[i][2] * fade]
+                }
+            });
+            lights.push(spread[i][3]);
+        }
+        let dark = {
+            let mut at: Vec<[f32; 3]> =
+                (0..v).filter(|i| zones.margin[*i] > 0.5 && face.normals[*i][2] > 0.0).map(|i| raw[i]).collect();
+            at.sort_by(|a, b| luminance(*a).total_cmp(&luminance(*b)));
+            at.get(at.len() / 8).copied().unwrap_or(light.skin.map(|c| 0.1 * c))
+        };
+        let limit = 0.16 * luminance(light.skin) / luminance(dark).max(1e-4);
+        Self { colour, light: lights, lash: dark.map(|c| c * limit.min(1.0)) }
+    }
+}
+
+/// (V) vertices that only triangles of the mouth's lining use.
+pub(super) fn only_lining(model: &FaceModel) -> Vec<bool> {
+    let mut lining = vec![false; model.vertices()];
+    for t in model.triangles.iter().filter(|t| t[3] == 1) {
+        t[..3].iter().for_each(|v| lining[*v as usize] = true);
+    }
+    for t in model.triangles.iter().filter(|t| t[3] != 1) {
+        t[..3].iter().for_each(|v| lining[*v as usize] = false);
+    }
+    lining
+}
+
+/// Light on the teeth: a little brighter than the eyes' white, near the skin's own brightness, tinted like both.
+fn teeth_light(skin: [f32; 3], white: [f32; 3]) -> [f32; 3] {
+    let mean = |c: [f32; 3]| (c[0] + c[1] + c[2]) / 3.0;
+    let usual = [1.75, 0.8, 0.45]; // the ratio of skin's channels to their mean under white light
+    let tint: [f32; 3] =
+        std::array::from_fn(|c| (white[c] / mean(white)).sqrt() * (skin[c] / mean(skin) / usual[c]).powf(0.2));
+    let brightest = skin[0].max(skin[1]).max(skin[2]);
+    let level = (2.2 * mean(white)).clamp(1.2 * brightest, (1.75 * brightest).max(0.8)).min(1.0);
+    tint.map(|t| t / mean(tint) * level)
+}
+
+/// Solves (W + λ L) x = W v on the mesh's edges: values stay where they have weight and spread smoothly where not.
+fn membrane(model: &FaceModel, values: &[[f32; 4]], weight: &[f32]) -> Vec<[f32; 4]> {
+    const STIFF: f32 = 0.02;
+    let v = model.vertices();
+    let mut near: Vec<Vec<u32>> = vec![Vec::new(); v];
+    for t in &model.triangles {
+        for i in 0..3 {
+            let (a, b) = (t[i], t[(i + 1) % 3]);
+            near[a as usize].push(b);
+            near[b as usize].push(a);
+        }
+    }
+    for list in &mut near {
+        list.sort_unstable();
+        list.dedup();
+    }
+    let mut x = values.to_vec();
+    // Gauss–Seidel with over-relaxation, up and down, so that nothing drifts one way.
+    for sweep in 0..160 {
+        let mut one = |i: usize| {
+            if near[i].is_empty() {
+                return;
+            }
+            let mut sum = [0.0f32; 4];
+            for n in &near[i] {
+                let o = x[*n as usize];
+                sum = [sum[0] + o[0], sum[1] + o[1], sum[2] + o[2], sum[3] + o[3]];
+            }
+            let k = 1.0 / (weight[i] + STIFF * near[i].len() as f32);
+            for c in 0..4 {
+                let to = (weight[i] * values[i][c] + STIFF * sum[c]) * k;
+                x[i][c] += 1.6 * (to - x[i][c]);
+            }
+        };
+        if sweep % 2 == 0 { (0..v).for_each(&mut one) } else { (0..v).rev().for_each(&mut one) }
+    }
+    x.iter_mut().flatten().for_each(|c| *c = c.max(0.0));
+    x
+}

@@ -1,0 +1,193 @@
+//! Records a frame of the geometric generator.
+
+use vultus_shaders::kernels::{
+    EyePaintParams, InteriorMaskParams, OuterFlowParams, PictureFinishParams, PortraitWarpParams, PullParams,
+    PushParams, RelaxParams, RgbaToI420Params, SurfacePaintParams, TentBlurParams, TriangleStretchParams,
+    VertexLookParams,
+};
+
+use super::OutputFormat;
+use super::eyes::{SCALE, SIDE};
+use super::setup::{STEP, Setup};
+use crate::avatar::AvatarFile;
+use crate::compute::{Grid, PlanBuilder, Tensor};
+use crate::face::{self, FaceModel, FaceTensors, Placement};
+
+/// Weight of "nothing happens here" in a cell of which the mesh says nothing: how soon the mesh's own motion fades in hair and clothes.
+const ANCHOR: f32 = 0.01;
+/// Sweeps that smooth the membrane after the pyramid.
+const SWEEPS: usize = 4;
+
+/// What a frame is written to and read from.
+#[derive(Clone, Copy, Debug)]
+pub struct GeneratorTensors {
+    /// Input (64): expression β.
+    pub beta: Tensor,
+    /// Input (8): see [`face::MOTION`].
+    pub motion: Tensor,
+    /// Output: the picture's bytes in the format asked for.
+    pub picture: Tensor,
+}
+
+/// Records the face and everything after it. `warp_only` leaves out paint and light: the plain mesh warp that figures are compared with.
+pub fn record(
+    plan: &mut PlanBuilder,
+    model: &FaceModel,
+    avatar: &AvatarFile,
+    setup: &Setup,
+    format: OutputFormat,
+    warp_only: bool,
+) -> GeneratorTensors {
+    let placement = Placement::of(avatar);
+    let size = setup.size;
+    let face = face::record(plan, model, &placement, size);
+    let look = vertex_look(plan, model, avatar, setup, &face);
+    let outer = outer_flow(plan, model, &placement, setup, &face, look);
+    let mask = interior_mask(plan, setup, &face);
+
+    let warp = plan.temp("warp", 4 * size * size);
+    let paint = plan.temp("paint", 4 * size * size);
+    let params = SurfacePaintParams {
+        size: size as u32,
+        cells: (size / STEP) as u32,
+        step: STEP as u32,
+        under_lip: 5.0 * setup.scale,
+        lash: setup.lash,
+        ..Default::default()
+    };
+    let raster = [face.triangle_id, face.barycentric, face.triangles];
+    let [id, weights, triangles] = raster;
+    plan.dispatch(params, &[id, weights, triangles, look, outer, mask, warp, paint], Grid::image(size, size));
+    let eyes = plan.constant("eyes", &setup.eyes);
+    let params = EyePaintParams { size: size as u32, side: SIDE as u32, scale: SCALE, shade: 0.65 };
+    plan.dispatch(params, &[id, weights, triangles, look, eyes, mask, paint], Grid::image(size, size));
+
+    let pictures = plan.constant("portrait and background", &setup.pictures);
+    let linear = plan.temp("linear picture", 4 * size * size);
+    let background = if format == OutputFormat::RgbaCutOut { 0.0 } else { 1.0 };
+    plan.dispatch(
+        PortraitWarpParams { size: size as u32, background, effects: if warp_only { 0.0 } else { 1.0 } },
+        &[warp, paint, pictures, linear],
+        Grid::image(size, size),
+    );
+    let rgba = plan.temp("rgba", size * size);
+    plan.dispatch(PictureFinishParams { size: size as u32 }, &[linear, id, triangles, rgba], Grid::image(size, size));
+    let picture = if format == OutputFormat::I420 {
+        let planes = plan.temp("i420", size * size * 3 / 8);
+        plan.dispatch(RgbaToI420Params { size: size as u32 }, &[rgba, planes], Grid::image(size / 8, size / 2));
+        planes
+    } else {
+        rgba
+    };
+    plan.output(picture);
+    GeneratorTensors { beta: face.beta, motion: face.motion, picture }
+}
+
+/// (V · 3) what each vertex shows.
+fn vertex_look(
+    plan: &mut PlanBuilder,
+    model: &FaceModel,
+    avatar: &AvatarFile,
+    setup: &Setup,
+    face: &FaceTensors,
+) -> Tensor {
+    let (v, f) = (model.vertices(), model.triangles.len());
+    let fixed = plan.constant("vertices of the portrait", &setup.vertices);
+    let stretch = plan.temp("stretch", 4 * f);
+    plan.dispatch(
+        TriangleStretchParams { triangles: f as u32 },
+        &[face.triangles, face.screen, fixed, stretch],
+        Grid::linear(f),
+    );
+    let first = plan.constant("offsets of triangles around", &setup.first);
+    let around = plan.constant("triangles around", &setup.around);
+    let light = plan.constant("skin light", &setup.light);
+    let blink = ["eyeBlinkLeft", "eyeBlinkRight"].map(|n| model.expression_index(n).unwrap_or(0) as u32);
+    let look = plan.temp("vertex look", 12 * v);
+    plan.dispatch(
+        VertexLookParams { vertices: v as u32, gain_power: 0.7, blink, rest: blink.map(|i| avatar.beta[i as usize]) },
+        &[first, around, stretch, face.normals, fixed, light, face.beta, look],
+        Grid::linear(v),
+    );
+    look
+}
+
+/// (cells²) flow of what is not face.
+fn outer_flow(
+    plan: &mut PlanBuilder,
+    model: &FaceModel,
+    placement: &Placement,
+    setup: &Setup,
+    face: &FaceTensors,
+    look: Tensor,
+) -> Tensor {
+    let cells = setup.size / STEP;
+    let plate = plan.constant("plate", &setup.plate);
+    let rigid = plan.temp("rigid flow", 2 * cells * cells);
+    let residual = plan.temp("residual flow", 4 * cells * cells);
+    let [row0, row1, row2] = placement.camera_from_head();
+    let [focal, x, y] = placement.camera.map(|c| c * setup.size as f32);
+    let params = OuterFlowParams {
+        row0,
+        row1,
+        row2,
+        pivot: model.pivot,
+        focal,
+        centre: [x, y],
+        size: setup.size as u32,
+        cells: cells as u32,
+        step: STEP as u32,
+        anchor: ANCHOR,
+        ..Default::default()
+    };
+    plan.dispatch(
+        params,
+        &[face.triangle_id, face.barycentric, face.triangles, look, plate, face.motion, rigid, residual],
+        Grid::image(cells, cells),
+    );
+
+    let mut levels = vec![(residual, cells)];
+    while levels[levels.len() - 1].1 > 1 {
+        let (fine, from) = levels[levels.len() - 1];
+        let to = from.div_ceil(2);
+        let coarse = plan.temp("flow pyramid", 4 * to * to);
+        let params =
+            PullParams { fine_width: from as u32, fine_height: from as u32, width: to as u32, height: to as u32 };
+        plan.dispatch(params, &[fine, coarse], Grid::image(to, to));
+        levels.push((coarse, to));
+    }
+    for pair in levels.windows(2).rev() {
+        let [(fine, to), (coarse, from)] = [pair[0], pair[1]];
+        let params =
+            PushParams { width: to as u32, height: to as u32, coarse_width: from as u32, coarse_height: from as u32 };
+        plan.dispatch(params, &[coarse, fine], Grid::image(to, to));
+    }
+    let mut flow = residual;
+    for sweep in 0..SWEEPS {
+        let next = plan.temp("relaxed flow", 4 * cells * cells);
+        let add = if sweep + 1 == SWEEPS { 1.0 } else { 0.0 };
+        let params = RelaxParams { width: cells as u32, height: cells as u32, add };
+        plan.dispatch(params, &[flow, rigid, next], Grid::image(cells, cells));
+        flow = next;
+    }
+    flow
+}
+
+/// (S/2)² blurred share of mouth and eyeball.
+fn interior_mask(plan: &mut PlanBuilder, setup: &Setup, face: &FaceTensors) -> Tensor {
+    let half = setup.size / 2;
+    let radius = (2.0 * setup.scale).round().max(1.0) as u32;
+    let mut mask = plan.temp("interior mask", 2 * half * half);
+    plan.dispatch(
+        InteriorMaskParams { size: setup.size as u32 },
+        &[face.triangle_id, face.triangles, mask],
+        Grid::image(half, half),
+    );
+    for dx in [1, 0] {
+        let next = plan.temp("blurred mask", 2 * half * half);
+        let params = TentBlurParams { width: half as u32, height: half as u32, dx, radius };
+        plan.dispatch(params, &[mask, next], Grid::image(half, half));
+        mask = next;
+    }
+    mask
+}

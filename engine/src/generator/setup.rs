@@ -1,0 +1,146 @@
+//! All that is worked out once a portrait, on the CPU.
+
+use super::eyes::Eyes;
+use super::light::SkinLight;
+use super::paint::{Paint, only_lining};
+use super::picture::{Layers, fill};
+use super::seen::SourceFace;
+use super::zones::Zones;
+use crate::avatar::AvatarFile;
+use crate::face::{FaceModel, Placement};
+
+/// Pixels of a cell of the outer flow's grid.
+pub(super) const STEP: usize = 4;
+
+/// The constants of a portrait's plan. V vertices, S × S pixels, (S/4)² cells.
+#[derive(Clone, Debug)]
+pub struct Setup {
+    /// S.
+    pub size: usize,
+    /// (2, S, S): the person premultiplied by the matte, then the background.
+    pub pictures: Vec<[f32; 4]>,
+    /// (V, 4) rows as `vertex_look` describes them.
+    pub vertices: Vec<[f32; 4]>,
+    /// (cells²): depth in metres and head weight over the portrait.
+    pub plate: Vec<[f32; 2]>,
+    /// Spherical harmonics of the skin's luminance, and their floor.
+    pub light: [f32; 10],
+    /// Both eyes' pictures, then (S·S/4) how deep in an eyeball each pixel of the portrait lies, in pixels, four an entry.
+    pub eyes: Vec<[f32; 4]>,
+    /// Linear colour of the lash line.
+    pub lash: [f32; 3],
+    /// Pixels per pixel of the face that lengths are meant for.
+    pub scale: f32,
+    /// Where each vertex's triangles begin in `around`.
+    pub first: Vec<u32>,
+    /// Triangles around each vertex.
+    pub around: Vec<u32>,
+}
+
+impl Setup {
+    /// Works it out; within a second at 512.
+    pub fn new(model: &FaceModel, avatar: &AvatarFile, size: usize) -> Self {
+        let layers = Layers::new(avatar, size);
+        let face = SourceFace::new(model, &Placement::of(avatar), size);
+        let zones = Zones::new(model);
+        let light = SkinLight::fit(model, &face, &zones, &layers);
+        let eyes = Eyes::new(model, &face, &layers, light.skin);
+        let paint = Paint::new(model, &face, &zones, &layers, &light, eyes.white);
+
+        let lining = only_lining(model);
+        let mut vertices = Vec::with_capacity(4 * model.vertices());
+        for i in 0..model.vertices() {
+            let part = match face.region[i] {
+                2 | 3 => 1.0,
+                4..=6 => 2.0,
+                _ if lining[i] => 2.0,
+                _ => 0.0,
+            };
+            let [x, y, ..] = face.screen[i];
+            let [r, g, b] = paint.colour[i];
+            vertices.push([x, y, face.seen[i], zones.own[i]]);
+            vertices.push([r, g, b, zones.margin[i]]);
+            vertices.push([zones.rim[i], zones.lid[i], zones.lip[i], part]);
+            let [ex, ey] = eyes.direction[i];
+            let last = if part == 1.0 { [ex, ey] } else { [paint.light[i].max(1e-3), zones.eye_rim[i]] };
+            vertices.push([face.normals[i][2], light.shade[i], last[0], last[1]]);
+        }
+
+        let mut around: Vec<Vec<u32>> = vec![Vec::new(); model.vertices()];
+        for (f, t) in model.triangles.iter().enumerate() {
+            t[..3].iter().for_each(|v| around[*v as usize].push(f as u32));
+        }
+        let mut first = vec![0];
+        for list in &around {
+            first.push(first[first.len() - 1] + list.len() as u32);
+        }
+
+        let mut pictures = layers.person;
+        pictures.extend(layers.background);
+        Self {
+            size,
+            pictures,
+            vertices,
+            plate: plate(model, &face),
+            light: light.harmonics,
+            eyes: eyes.pictures.into_iter().chain(depth_in_eyes(model, &face)).collect(),
+            lash: paint.lash,
+            scale: face.scale,
+            first,
+            around: around.concat(),
+        }
+    }
+}
+
+/// How deep in an eyeball each pixel lies: ½ at its rim, 0 outside.
+fn depth_in_eyes(model: &FaceModel, face: &SourceFace) -> Vec<[f32; 4]> {
+    let depth = |k: usize| match face.at(model, k) {
+        Some((_, _, 2 | 3)) => face.clear[k].min(8.0),
+        _ => 0.0,
+    };
+    (0..face.size * face.size / 4).map(|i| [0, 1, 2, 3].map(|j| depth(4 * i + j))).collect()
+}
+
+/// Depth and head weight under each cell: the mesh's own where it is, spread smoothly beyond its outline.
+fn plate(model: &FaceModel, face: &SourceFace) -> Vec<[f32; 2]> {
+    let (size, cells) = (face.size, face.size / STEP);
+    let mut values = vec![[0.0f32; 2]; cells * cells];
+    let mut weight = vec![0.0f32; cells * cells];
+    for y in 0..cells * STEP {
+        for x in 0..cells * STEP {
+            let Some((v, w, _)) = face.at(model, y * size + x) else { continue };
+            let k = y / STEP * cells + x / STEP;
+            weight[k] += 1.0;
+            values[k][0] += face.depth[y * size + x];
+            values[k][1] += (0..3).map(|i| model.head_weight[v[i]] * w[i]).sum::<f32>();
+        }
+    }
+    for (v, w) in values.iter_mut().zip(&mut weight) {
+        if *w > 0.0 {
+            v.iter_mut().for_each(|v| *v /= *w);
+            *w /= (STEP * STEP) as f32;
+        }
+    }
+    let mut full = fill(&values, &weight, cells, cells);
+    let reach = (2.0 * face.scale).round().max(1.0) as usize;
+    for _ in 0..3 {
+        full = box_blur(&full, cells, reach, 1, cells);
+        full = box_blur(&full, cells, reach, cells, 1);
+    }
+    full
+}
+
+fn box_blur(from: &[[f32; 2]], cells: usize, reach: usize, step: usize, line: usize) -> Vec<[f32; 2]> {
+    let mut out = from.to_vec();
+    for row in 0..cells {
+        for i in 0..cells {
+            let mut sum = [0.0f32; 2];
+            for j in 0..=2 * reach {
+                let v = from[row * line + (i + j).saturating_sub(reach).min(cells - 1) * step];
+                sum = [sum[0] + v[0], sum[1] + v[1]];
+            }
+            out[row * line + i * step] = sum.map(|s| s / (2 * reach + 1) as f32);
+        }
+    }
+    out
+}

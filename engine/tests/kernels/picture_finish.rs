@@ -1,0 +1,24 @@
+//! Cases of `picture_finish`.
+
+use vultus::compute::Grid;
+use vultus_shaders::kernels::PictureFinishParams;
+
+use crate::common::Tolerance;
+use crate::scene::Scene;
+use crate::{Case, Data};
+
+pub(crate) fn cases() -> Vec<Case> {
+    [(64, 5), (147, 9)]
+        .into_iter()
+        .map(|(size, side)| {
+            let scene = Scene::new(size, side);
+            let bindings = vec![
+                Data::F32(Scene::unit(1, 4 * size * size)),
+                Data::U32(scene.triangle_id),
+                Data::U32(scene.triangles),
+                Data::Bytes(vec![9; size * size]),
+            ];
+            Case::new(PictureFinishParams { size: size as u32 }, bindings, Grid::image(size, size), Tolerance::EXACT)
+        })
+        .collect()
+}

@@ -1,0 +1,53 @@
+//! Twin of `eye_paint.wgsl`.
+
+use rayon::prelude::*;
+
+use super::field::Grid;
+use super::math::smoothstep;
+use crate::kernels::EyePaintParams;
+
+/// The colour of eyeballs that the portrait does not show; see the WGSL file.
+pub fn eye_paint(
+    p: &EyePaintParams,
+    triangle_id: &[u32],
+    barycentric: &[[f32; 2]],
+    triangles: &[[u32; 4]],
+    look: &[[f32; 4]],
+    eyes: &[[f32; 4]],
+    mask: &[[f32; 2]],
+    paint: &mut [[f32; 4]],
+) {
+    let (size, side) = (p.size as usize, p.side as usize);
+    let (eyes, depths) = eyes.split_at(2 * side * side);
+    let depths: &[f32] = depths.as_flattened();
+    let portrait = Grid { cells: size, step: 1.0 };
+    let (half, picture, middle) = (size / 2, Grid { cells: side, step: 1.0 }, 0.5 * p.side as f32);
+    paint.par_chunks_mut(size).take(size).enumerate().with_min_len(16).for_each(|(y, out)| {
+        let ids = &triangle_id[y * size..][..size];
+        for x in 0..size {
+            if ids[x] == u32::MAX {
+                continue;
+            }
+            let t = triangles[ids[x] as usize];
+            if t[3] != 2 && t[3] != 3 {
+                continue;
+            }
+            let [b0, b1] = barycentric[y * size + x];
+            let b2 = 1.0 - b0 - b1;
+            let pair = |row: usize| {
+                let [a, b, c] = [t[0], t[1], t[2]].map(|v| look[v as usize * 3 + row]);
+                [0, 1].map(|i| a[i] * b0 + b[i] * b1 + c[i] * b2)
+            };
+            let (from_there, d) = (pair(0), pair(2));
+            let at = [middle + d[0] * p.scale, middle - d[1] * p.scale];
+            let open = mask[(y / 2).min(half - 1) * half + (x / 2).min(half - 1)][1];
+            let shadow = 1.0 - p.shade * (1.0 - smoothstep(0.35, 1.0, open));
+            let base = (t[3] as usize - 2) * side * side;
+            let [r, g, b] = picture.sample(at, |i| [eyes[base + i][0], eyes[base + i][1], eyes[base + i][2]]);
+            let slid = smoothstep(0.3, 1.2, out[x][3]);
+            let [depth] = portrait.sample(from_there, |i| [depths[i]]);
+            let shown = smoothstep(-0.6 + 1.8 * slid, 0.4 + 2.8 * slid, depth);
+            out[x] = [r * shadow, g * shadow, b * shadow, 1.0 - shown];
+        }
+    });
+}

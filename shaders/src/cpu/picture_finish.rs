@@ -1,0 +1,114 @@
+//! Twin of `picture_finish.wgsl`.
+
+use rayon::prelude::*;
+
+use super::field::mix;
+use super::math::linear_to_srgb;
+use crate::kernels::PictureFinishParams;
+
+const REACH: i32 = 10;
+
+/// Edges smoothed, colours encoded; see the WGSL file.
+pub fn picture_finish(
+    p: &PictureFinishParams,
+    linear: &[[f32; 4]],
+    triangle_id: &[u32],
+    triangles: &[[u32; 4]],
+    rgba: &mut [u32],
+) {
+    let size = p.size as usize;
+    let raster = Parts { size: size as i32, triangle_id, triangles };
+    rgba.par_chunks_mut(size).take(size).enumerate().for_each(|(y, out)| {
+        let here = y * size;
+        let (up, down) = (y.saturating_sub(1) * size, (y + 1).min(size - 1) * size);
+        let mut line = linear[here..here + size].to_vec();
+        // Where a pixel and its neighbours belong to one triangle or to none there is no edge; that is most of the picture.
+        let mut left = raster.part(triangle_id[here]);
+        let mut mine = left;
+        for x in 0..size {
+            let right = raster.part(triangle_id[here + (x + 1).min(size - 1)]);
+            let (above, below) = (raster.part(triangle_id[up + x]), raster.part(triangle_id[down + x]));
+            if (left ^ mine) | (right ^ mine) | (above ^ mine) | (below ^ mine) != 0 {
+                let differ = [above != mine, below != mine, left != mine, right != mine];
+                line[x] = smooth(&raster, linear, [x as i32, y as i32], mine, differ);
+            }
+            (left, mine) = (mine, right);
+        }
+        // In steps that the compiler can vectorise.
+        for colour in &mut line {
+            let k = 1.0 / colour[3].max(1e-4);
+            *colour = [colour[0] * k, colour[1] * k, colour[2] * k, colour[3]];
+        }
+        for (colour, word) in line.iter().zip(out) {
+            let [r, g, b] = [0, 1, 2].map(|c| byte(linear_to_srgb(colour[c])));
+            *word = r | (g << 8) | (b << 16) | (byte(colour[3].clamp(0.0, 1.0)) << 24);
+        }
+    });
+}
+
+/// 0..1 as a byte: adding 2²³ leaves the rounded number in the low bits.
+#[inline(always)]
+fn byte(v: f32) -> u32 {
+    (v * 255.0 + 8_388_608.0).to_bits() & 255
+}
+
+struct Parts<'a> {
+    size: i32,
+    triangle_id: &'a [u32],
+    triangles: &'a [[u32; 4]],
+}
+
+impl Parts<'_> {
+    #[inline(always)]
+    fn part(&self, f: u32) -> u32 {
+        if f == u32::MAX { 0 } else { self.triangles[f as usize][3] }
+    }
+
+    fn index(&self, at: [i32; 2]) -> usize {
+        let [x, y] = at.map(|v| v.clamp(0, self.size - 1) as usize);
+        y * self.size as usize + x
+    }
+
+    fn at(&self, at: [i32; 2]) -> u32 {
+        self.part(self.triangle_id[self.index(at)])
+    }
+
+    /// Length of the tread from `at` along a direction, and 1 if it ends because the line comes to this side.
+    fn tread(&self, at: [i32; 2], along: [i32; 2], across: [i32; 2], mine: u32) -> [f32; 2] {
+        for i in 1..=REACH {
+            let q = [at[0] + along[0] * i, at[1] + along[1] * i];
+            if self.at(q) != mine {
+                return [i as f32 - 0.5, 1.0];
+            }
+            if self.at([q[0] + across[0], q[1] + across[1]]) == mine {
+                return [i as f32 - 0.5, 0.0];
+            }
+        }
+        [REACH as f32 + 0.5, 0.0]
+    }
+}
+
+/// A pixel at a step of an edge.
+fn smooth(raster: &Parts<'_>, linear: &[[f32; 4]], at: [i32; 2], mine: u32, differ: [bool; 4]) -> [f32; 4] {
+    let [up, down, left, right] = differ;
+    let (mut best, mut share, mut there) = (0.0, 0.0, at);
+    for flat in [true, false] {
+        if !(if flat { up || down } else { left || right }) {
+            continue;
+        }
+        let along = if flat { [1, 0] } else { [0, 1] };
+        let sign = if if flat { up } else { left } { -1 } else { 1 };
+        let across = if flat { [0, sign] } else { [sign, 0] };
+        let a = raster.tread(at, along.map(|v| -v), across, mine);
+        let b = raster.tread(at, along, across, mine);
+        let whole = a[0] + b[0];
+        let near = if a[0] < b[0] { a } else { b };
+        if whole > best {
+            best = whole;
+            share = near[1] * (0.5 - near[0] / whole).max(0.0);
+            there = [at[0] + across[0], at[1] + across[1]];
+        }
+    }
+    let (own, other) = (linear[raster.index(at)], linear[raster.index(there)]);
+    std::array::from_fn(|c| mix(own[c], other[c], share))
+}

@@ -1,0 +1,71 @@
+//! Twin of `surface_paint.wgsl`.
+
+use rayon::prelude::*;
+
+use super::field::{Grid, mix};
+use super::math::smoothstep;
+use crate::kernels::SurfacePaintParams;
+
+/// Where each pixel looks in the portrait and what is laid over it; see the WGSL file.
+pub fn surface_paint(
+    p: &SurfacePaintParams,
+    triangle_id: &[u32],
+    barycentric: &[[f32; 2]],
+    triangles: &[[u32; 4]],
+    look: &[[f32; 4]],
+    outer: &[[f32; 4]],
+    mask: &[[f32; 2]],
+    warp: &mut [[f32; 4]],
+    paint: &mut [[f32; 4]],
+) {
+    let size = p.size as usize;
+    let flow = Grid { cells: p.cells as usize, step: p.step as f32 };
+    let half = Grid { cells: size / 2, step: 2.0 };
+    let rows = warp.par_chunks_mut(size).zip(paint.par_chunks_mut(size)).enumerate().take(size);
+    rows.for_each(|(y, (warp, paint))| {
+        for x in 0..size {
+            let k = y * size + x;
+            let at = [x as f32 + 0.5, y as f32 + 0.5];
+            let [fx, fy] = flow.sample(at, |i| [outer[i][0], outer[i][1]]);
+            let around = [at[0] + fx, at[1] + fy];
+            if triangle_id[k] == u32::MAX {
+                warp[x] = [around[0], around[1], 1.0, 0.0];
+                paint[x] = [0.0; 4];
+                continue;
+            }
+            let t = triangles[triangle_id[k] as usize];
+            let [b0, b1] = barycentric[k];
+            let b2 = 1.0 - b0 - b1;
+            let [va, vb, vc] = [t[0], t[1], t[2]].map(|v| v as usize * 3);
+            let row = |r: usize| -> [f32; 4] {
+                let (a, b, c) = (&look[va + r], &look[vb + r], &look[vc + r]);
+                std::array::from_fn(|i| a[i] * b0 + b[i] * b1 + c[i] * b2)
+            };
+            let (l0, l1) = (row(0), row(1));
+            if t[3] == 0 {
+                let lash = look[va + 2][2] * b0 + look[vb + 2][2] * b1 + look[vc + 2][2] * b2;
+                let own = smoothstep(0.1, 0.95, l0[2]);
+                let share = (1.0 - l0[3]).max(lash);
+                warp[x] = [mix(around[0], l0[0], own), mix(around[1], l0[1], own), mix(1.0, l1[3], own), 0.0];
+                let lashes = p.lash;
+                paint[x] = [
+                    mix(l1[0], lashes[0], lash),
+                    mix(l1[1], lashes[1], lash),
+                    mix(l1[2], lashes[2], lash),
+                    share * own,
+                ];
+                continue;
+            }
+            warp[x] = [l0[0], l0[1], 1.0, 0.0];
+            if t[3] == 2 || t[3] == 3 {
+                let d = [l0[0] - around[0], l0[1] - around[1]];
+                paint[x] = [0.0, 0.0, 0.0, (d[0] * d[0] + d[1] * d[1]).sqrt()];
+                continue;
+            }
+            let [edge] = half.sample(at, |i| [mask[i][0]]);
+            let [above] = half.sample([at[0], at[1] - p.under_lip], |i| [mask[i][0]]);
+            let shadow = (0.55 + 0.45 * smoothstep(0.3, 1.0, edge)) * (0.5 + 0.5 * smoothstep(0.0, 0.9, above));
+            paint[x] = [l1[0] * shadow, l1[1] * shadow, l1[2] * shadow, 1.0 - l0[3]];
+        }
+    });
+}

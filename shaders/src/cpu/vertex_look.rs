@@ -1,0 +1,72 @@
+//! Twin of `vertex_look.wgsl`.
+
+use rayon::prelude::*;
+
+use super::math::smoothstep;
+use crate::kernels::VertexLookParams;
+
+/// What each vertex shows in this frame; see the WGSL file.
+pub fn vertex_look(
+    p: &VertexLookParams,
+    first: &[u32],
+    around: &[u32],
+    stretch: &[[f32; 4]],
+    normals: &[[f32; 4]],
+    fixed: &[[f32; 4]],
+    light: &[f32],
+    beta: &[f32],
+    look: &mut [[f32; 4]],
+) {
+    let shut = [0, 1].map(|i| beta[p.blink[i] as usize] - p.rest[i]);
+    look[..p.vertices as usize * 3].par_chunks_mut(3 * 512).enumerate().for_each(|(chunk, rows)| {
+        for (i, out) in rows.chunks_exact_mut(3).enumerate() {
+            let v = chunk * 512 + i;
+            let mut sum = [0.0f32; 3];
+            for t in &around[first[v] as usize..first[v + 1] as usize] {
+                let s = stretch[*t as usize];
+                sum = [sum[0] + s[0], sum[1] + s[1], sum[2] + s[2]];
+            }
+            let low = (sum[0] + 0.001) / (sum[2] + 0.001);
+            let off = sum[1] / (sum[2] + 0.001);
+            let [at, paint, zone, lit] = [0, 1, 2, 3].map(|k| fixed[v * 4 + k]);
+            let n = normals[v];
+            if zone[3] > 0.5 {
+                let soft = if zone[3] < 1.5 { 1.0 } else { 0.45 + 0.55 * n[2].clamp(0.0, 1.0) };
+                out[0] = [at[0], at[1], 1.0, at[2]];
+                out[1] = [paint[0] * soft, paint[1] * soft, paint[2] * soft, 1.0];
+                out[2] = [lit[2], lit[3], 0.0, 0.0];
+                continue;
+            }
+            let facing = n[2].min(lit[0]);
+            let own = at[3] * (1.0 - zone[0] * (1.0 - smoothstep(0.08, 0.42, facing)));
+            let steer = at[3] * (1.0 - zone[0] * (1.0 - smoothstep(0.0, 0.15, facing)));
+            let now = shade(light, n);
+            let graze = smoothstep(0.15, 0.5, n[2]) * smoothstep(0.15, 0.5, lit[0]);
+            let ratio = (now / lit[1]).clamp(0.5, 1.8);
+            let gain = 1.0 + (ratio.powf(p.gain_power) - 1.0) * graze;
+            let need = smoothstep(0.35, 1.0, off);
+            let sharp = smoothstep(0.45, 0.85, low);
+            let lid = 1.0 - zone[1] * (1.0 - sharp);
+            let lip = 1.0 - zone[2] * need * (1.0 - at[2] * sharp);
+            let shut = shut[usize::from(lit[3] < 0.0)];
+            let rim = 1.0 - lit[3].abs() * smoothstep(0.25, 0.7, shut);
+            let hidden = 1.0 - need * (1.0 - at[2]);
+            let bend = (now / lit[2]).clamp(0.9, 1.3).powf(0.7);
+            out[0] = [at[0], at[1], own, lid.min(lip).min(rim.min(hidden))];
+            out[1] = [paint[0] * bend, paint[1] * bend, paint[2] * bend, gain];
+            out[2] = [0.0, 0.0, paint[3] * smoothstep(0.2, 0.8, shut), steer];
+        }
+    });
+}
+
+/// Order-2 spherical harmonics in camera space over a soft floor; `light` holds nine coefficients and the floor.
+pub fn shade(light: &[f32], n: [f32; 4]) -> f32 {
+    let [x, y, z, _] = n;
+    let s = 0.282_095 * light[0]
+        + 0.488_603 * (light[1] * y + light[2] * z + light[3] * x)
+        + 1.092_548 * (light[4] * x * y + light[5] * y * z + light[7] * x * z)
+        + 0.315_392 * light[6] * (3.0 * z * z - 1.0)
+        + 0.546_274 * light[8] * (x * x - y * y);
+    let d = s - light[9];
+    light[9] + 0.5 * (d + (d * d + 0.04 * light[9] * light[9]).sqrt())
+}

@@ -1,0 +1,88 @@
+// Smooths the edges between parts of the mesh (lips on teeth, lids on eyeballs) and encodes sRGB bytes, RGBA in one word.
+// The raster says only which part owns each pixel's centre, so an edge is a staircase. A pixel at a step walks along the edge to both ends of its
+// tread; the line through the middles of the risers then tells how much of the pixel the part across the edge covers.
+struct Params {
+    size: u32,
+}
+@group(0) @binding(0) var<uniform> p: Params;
+@group(0) @binding(1) var<storage, read> linear: array<vec4<f32>>;
+@group(0) @binding(2) var<storage, read> triangle_id: array<u32>;
+@group(0) @binding(3) var<storage, read> triangles: array<vec4<u32>>;
+@group(0) @binding(4) var<storage, read_write> rgba: array<u32>;
+
+const REACH = 10;
+
+fn part_at(at: vec2<i32>) -> u32 {
+    let q = clamp(at, vec2<i32>(0), vec2<i32>(i32(p.size) - 1));
+    let f = triangle_id[u32(q.y) * p.size + u32(q.x)];
+    if (f == 0xffffffffu) {
+        return 0u;
+    }
+    return triangles[f].w;
+}
+
+// Steps along the tread from `at` in direction `along` until it ends; w is 1 if it ends because the line comes to this side.
+fn tread(at: vec2<i32>, along: vec2<i32>, across: vec2<i32>, mine: u32) -> vec2<f32> {
+    for (var i = 1; i <= REACH; i++) {
+        let q = at + along * i;
+        if (part_at(q) != mine) {
+            return vec2<f32>(f32(i) - 0.5, 1.0);
+        }
+        if (part_at(q + across) == mine) {
+            return vec2<f32>(f32(i) - 0.5, 0.0);
+        }
+    }
+    return vec2<f32>(f32(REACH) + 0.5, 0.0);
+}
+
+// Linear light to an sRGB byte. x^(1/2.4) = t^(5/3) with t the fourth root of x, as a polynomial in t: both executors round alike.
+fn encode(v: f32) -> u32 {
+    let x = clamp(v, 0.0, 1.0);
+    let t = sqrt(sqrt(x));
+    let q = -0.00401966 + t * (0.12898927 + t * (1.3100497 + t * (-0.8446605 + t * (0.6692392 + t * (-0.3324356 + t * 0.0728417)))));
+    return u32(select(1.055 * q - 0.055, 12.92 * x, x <= 0.0031308) * 255.0 + 0.5);
+}
+
+@compute @workgroup_size(8, 8)
+fn main(@builtin(global_invocation_id) id: vec3<u32>) {
+    if (id.x >= p.size || id.y >= p.size) {
+        return;
+    }
+    let k = id.y * p.size + id.x;
+    let at = vec2<i32>(id.xy);
+    var colour = linear[k];
+    let mine = part_at(at);
+    let up = part_at(at - vec2<i32>(0, 1)) != mine;
+    let down = part_at(at + vec2<i32>(0, 1)) != mine;
+    let left = part_at(at - vec2<i32>(1, 0)) != mine;
+    let right = part_at(at + vec2<i32>(1, 0)) != mine;
+    if (up || down || left || right) {
+        // Of the edge's two directions the one with the longer tread is nearer to the line's.
+        var best = 0.0;
+        var share = 0.0;
+        var from_there = at;
+        for (var axis = 0; axis < 2; axis++) {
+            let flat = axis == 0;
+            if (!select(left || right, up || down, flat)) {
+                continue;
+            }
+            let along = select(vec2<i32>(0, 1), vec2<i32>(1, 0), flat);
+            let sign = select(select(1, -1, left), select(1, -1, up), flat);
+            let across = select(vec2<i32>(sign, 0), vec2<i32>(0, sign), flat);
+            let a = tread(at, -along, across, mine);
+            let b = tread(at, along, across, mine);
+            let whole = a.x + b.x;
+            let near = select(b, a, a.x < b.x);
+            if (whole > best) {
+                best = whole;
+                share = near.y * max(0.5 - near.x / whole, 0.0);
+                from_there = at + across;
+            }
+        }
+        let q = clamp(from_there, vec2<i32>(0), vec2<i32>(i32(p.size) - 1));
+        colour = mix(colour, linear[u32(q.y) * p.size + u32(q.x)], share);
+    }
+    let straight = colour.xyz / max(colour.w, 1e-4);
+    let a = u32(clamp(colour.w, 0.0, 1.0) * 255.0 + 0.5);
+    rgba[k] = encode(straight.x) | (encode(straight.y) << 8u) | (encode(straight.z) << 16u) | (a << 24u);
+}

@@ -1,0 +1,75 @@
+// For each pixel: where in the portrait to look, and what to lay over it.
+// warp: (source x, y px, gain, 0) · paint: (linear RGB, share of paint; on eyeballs how far they slid against what is around them, px).
+// Skin takes the portrait where it can be trusted; the inside of the mouth is painted and darkens towards the lips that shade it.
+struct Params {
+    size: u32,
+    cells: u32, // side of the outer flow's grid
+    step: u32, // pixels a cell
+    under_lip: f32, // how far above a pixel to ask for the lip that shades it, px
+    lash: vec3<f32>, // linear colour of the lash line
+}
+@group(0) @binding(0) var<uniform> p: Params;
+@group(0) @binding(1) var<storage, read> triangle_id: array<u32>;
+@group(0) @binding(2) var<storage, read> barycentric: array<vec2<f32>>;
+@group(0) @binding(3) var<storage, read> triangles: array<vec4<u32>>;
+@group(0) @binding(4) var<storage, read> look: array<vec4<f32>>; // (V · 3), see vertex_look
+@group(0) @binding(5) var<storage, read> outer: array<vec4<f32>>; // (cells²): flow x, y px
+@group(0) @binding(6) var<storage, read> mask: array<vec2<f32>>; // (size/2)²: blurred mouth, eye
+@group(0) @binding(7) var<storage, read_write> warp: array<vec4<f32>>;
+@group(0) @binding(8) var<storage, read_write> paint: array<vec4<f32>>;
+
+fn outer_at(at: vec2<f32>) -> vec2<f32> {
+    let last = f32(p.cells) - 1.0;
+    let q = clamp(at / f32(p.step) - 0.5, vec2<f32>(0.0), vec2<f32>(last));
+    let i = min(vec2<u32>(q), vec2<u32>(p.cells - 2u));
+    let t = q - vec2<f32>(i);
+    let k = i.y * p.cells + i.x;
+    return mix(mix(outer[k].xy, outer[k + 1u].xy, t.x), mix(outer[k + p.cells].xy, outer[k + p.cells + 1u].xy, t.x), t.y);
+}
+
+fn mouth_at(at: vec2<f32>) -> f32 {
+    let half = p.size / 2u;
+    let q = clamp(at * 0.5 - 0.5, vec2<f32>(0.0), vec2<f32>(f32(half) - 1.0));
+    let i = min(vec2<u32>(q), vec2<u32>(half - 2u));
+    let t = q - vec2<f32>(i);
+    let k = i.y * half + i.x;
+    return mix(mix(mask[k].x, mask[k + 1u].x, t.x), mix(mask[k + half].x, mask[k + half + 1u].x, t.x), t.y);
+}
+
+@compute @workgroup_size(8, 8)
+fn main(@builtin(global_invocation_id) id: vec3<u32>) {
+    if (id.x >= p.size || id.y >= p.size) {
+        return;
+    }
+    let k = id.y * p.size + id.x;
+    let at = vec2<f32>(id.xy) + 0.5;
+    let around = at + outer_at(at);
+    let f = triangle_id[k];
+    if (f == 0xffffffffu) {
+        warp[k] = vec4<f32>(around, 1.0, 0.0);
+        paint[k] = vec4<f32>(0.0);
+        return;
+    }
+    let t = triangles[f];
+    let b = barycentric[k];
+    let c = 1.0 - b.x - b.y;
+    let l0 = look[t.x * 3u] * b.x + look[t.y * 3u] * b.y + look[t.z * 3u] * c;
+    let l1 = look[t.x * 3u + 1u] * b.x + look[t.y * 3u + 1u] * b.y + look[t.z * 3u + 1u] * c;
+    let lash = look[t.x * 3u + 2u].z * b.x + look[t.y * 3u + 2u].z * b.y + look[t.z * 3u + 2u].z * c;
+    if (t.w == 0u) {
+        let own = smoothstep(0.1, 0.95, l0.z);
+        let share = max(1.0 - l0.w, lash);
+        warp[k] = vec4<f32>(mix(around, l0.xy, own), mix(1.0, l1.w, own), 0.0);
+        paint[k] = vec4<f32>(mix(l1.xyz, p.lash, lash), share * own);
+        return;
+    }
+    warp[k] = vec4<f32>(l0.xy, 1.0, 0.0);
+    if (t.w == 2u || t.w == 3u) {
+        paint[k] = vec4<f32>(0.0, 0.0, 0.0, distance(l0.xy, around));
+        return;
+    }
+    let edge = mouth_at(at);
+    let above = mouth_at(at - vec2<f32>(0.0, p.under_lip));
+    let shadow = (0.55 + 0.45 * smoothstep(0.3, 1.0, edge)) * (0.5 + 0.5 * smoothstep(0.0, 0.9, above));
+    paint[k] = vec4<f32>(l1.xyz * shadow, 1.0 - l0.w);
+}

@@ -1,0 +1,82 @@
+// What each vertex shows in this frame, gathered from the triangles around it.
+// look (V · 3): row 0 source x, y px, own, trust · row 1 paint RGB, gain · row 2 eye x, y, lash, steer.
+//   own    1 where the mesh decides what a pixel shows, 0 where the smooth field around it does
+//   trust  1 where the warped portrait is right, 0 where paint must stand in
+//   steer  1 where what lies beside the mesh follows it
+//   gain   light on the driven face over light on the portrait, linear
+struct Params {
+    vertices: u32,
+    gain_power: f32,
+    blink: vec2<u32>, // places of the two blinks in beta
+    rest: vec2<f32>, // their values in the portrait
+}
+@group(0) @binding(0) var<uniform> p: Params;
+@group(0) @binding(1) var<storage, read> first: array<u32>; // (V + 1): where a vertex's triangles begin in `around`
+@group(0) @binding(2) var<storage, read> around: array<u32>;
+@group(0) @binding(3) var<storage, read> stretch: array<vec4<f32>>; // (F), see triangle_stretch
+@group(0) @binding(4) var<storage, read> normals: array<vec4<f32>>; // (V), camera space
+// (V · 4): source x, y px, seen, own · paint RGB, lash · rim, lid, lip, part (0 skin, 1 eye, 2 mouth) · facing, light, then for skin: light of the
+// paint, nearness to an eye's rim (right eye negative); for eyes: eye x, eye y
+@group(0) @binding(5) var<storage, read> fixed: array<vec4<f32>>;
+@group(0) @binding(6) var<storage, read> light: array<f32>; // (10): SH of order 2, then its floor
+@group(0) @binding(7) var<storage, read> beta: array<f32>;
+@group(0) @binding(8) var<storage, read_write> look: array<vec4<f32>>;
+
+fn shade(n: vec3<f32>) -> f32 {
+    let s = 0.282095 * light[0]
+        + 0.488603 * (light[1] * n.y + light[2] * n.z + light[3] * n.x)
+        + 1.092548 * (light[4] * n.x * n.y + light[5] * n.y * n.z + light[7] * n.x * n.z)
+        + 0.315392 * light[6] * (3.0 * n.z * n.z - 1.0)
+        + 0.546274 * light[8] * (n.x * n.x - n.y * n.y);
+    // Soft from below: shadows never go under the floor.
+    let d = s - light[9];
+    return light[9] + 0.5 * (d + sqrt(d * d + 0.04 * light[9] * light[9]));
+}
+
+@compute @workgroup_size(64)
+fn main(@builtin(global_invocation_id) id: vec3<u32>) {
+    let v = id.x;
+    if (v >= p.vertices) {
+        return;
+    }
+    var sum = vec3<f32>(0.0);
+    for (var i = first[v]; i < first[v + 1u]; i++) {
+        sum += stretch[around[i]].xyz;
+    }
+    let low = (sum.x + 0.001) / (sum.z + 0.001);
+    let off = sum.y / (sum.z + 0.001);
+
+    let at = fixed[v * 4u];
+    let paint = fixed[v * 4u + 1u];
+    let zone = fixed[v * 4u + 2u];
+    let lit = fixed[v * 4u + 3u];
+    let n = normals[v].xyz;
+    if (zone.w > 0.5) {
+        // Eyes and mouth: paint, or the portrait where it shows this very point.
+        let soft = select(0.45 + 0.55 * clamp(n.z, 0.0, 1.0), 1.0, zone.w < 1.5);
+        look[v * 3u] = vec4<f32>(at.xy, 1.0, at.z);
+        look[v * 3u + 1u] = vec4<f32>(paint.xyz * soft, 1.0);
+        look[v * 3u + 2u] = vec4<f32>(lit.z, lit.w, 0.0, 0.0);
+        return;
+    }
+    let facing = min(n.z, lit.x);
+    let own = at.w * (1.0 - zone.x * (1.0 - smoothstep(0.08, 0.42, facing)));
+    let steer = at.w * (1.0 - zone.x * (1.0 - smoothstep(0.0, 0.15, facing)));
+    let now = shade(n);
+    let graze = smoothstep(0.15, 0.5, n.z) * smoothstep(0.15, 0.5, lit.x);
+    let ratio = clamp(now / lit.y, 0.5, 1.8);
+    let gain = 1.0 + (pow(ratio, p.gain_power) - 1.0) * graze;
+
+    let need = smoothstep(0.35, 1.0, off);
+    let sharp = smoothstep(0.45, 0.85, low);
+    let lid = 1.0 - zone.y * (1.0 - sharp);
+    let lip = 1.0 - zone.z * need * (1.0 - at.z * sharp);
+    // A closing eye hides its rims; what the portrait shows of them, lashes and wet edges, would be smeared.
+    let shut = select(beta[p.blink.x] - p.rest.x, beta[p.blink.y] - p.rest.y, lit.w < 0.0);
+    let rim = 1.0 - abs(lit.w) * smoothstep(0.25, 0.7, shut);
+    let hidden = 1.0 - need * (1.0 - at.z);
+    let bend = clamp(now / lit.z, 0.9, 1.3);
+    look[v * 3u] = vec4<f32>(at.xy, own, min(min(lid, lip), min(rim, hidden)));
+    look[v * 3u + 1u] = vec4<f32>(paint.xyz * pow(bend, 0.7), gain);
+    look[v * 3u + 2u] = vec4<f32>(0.0, 0.0, paint.w * smoothstep(0.2, 0.8, shut), steer);
+}
