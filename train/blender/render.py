@@ -145,7 +145,7 @@ class Sitter:
         look, rng = self.look, self.rng
         dark = np.array(materials.scalp_colour(look))
         strands, radius = features.brows(self.brows, self.surface, rng, look)
-        brow = dark * 1.1 if not look.get("grey") else np.array([0.26, 0.24, 0.22])
+        brow = dark * (1.1 if look["melanin"] > 0.9 else np.array([1.0, 0.68, 0.42])) if not look.get("grey") else np.array([0.20, 0.155, 0.12])
         add_strands("brows", self.follow(strands), radius, materials.fine_hair("brow", tuple(float(c) for c in brow)))
         edges = features.lash_edges(self.posed["eyelashes02"], self.static["eyelashes02.faces"], self.eyes)
         strands, radius = features.lashes(edges, self.rest_lashes, self.eyes, rng, look["hairline"] == "f")

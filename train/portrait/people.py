@@ -54,7 +54,7 @@ PEOPLE = {
         Person(
             "jonas", "Jonas, with a beard", dict(gender=0.03, age=0.72, weight=0.47, muscle=0.62, african=0.06, asian=0.06, caucasian=0.95, proportions=0.8),
             {"chin-width-incr": 0.15, "eyebrows-trans-up": -0.1, "nose-scale-vert-incr": -0.1, "nose-hump-incr": 0.1},
-            dict(skin=(222, 172, 148), lip=(190, 118, 108), hair="swept", hairline="m", melanin=0.62, red=0.45, iris=("#2f5068", "#6f8a8c"), brow=1.45,
+            dict(skin=(222, 172, 148), lip=(190, 118, 108), hair="swept", hairline="m", melanin=0.62, red=0.45, iris=("#2f5068", "#6f8a8c"), brow=1.2,
                  beard=1.0, cloth="male_casualsuit01", cloth_colour=(74, 92, 116), backdrop=((214, 210, 202), (146, 142, 136))),
             14,
         ),
@@ -69,7 +69,7 @@ PEOPLE = {
         Person(
             "george", "George, in his sixties", dict(gender=0.03, age=0.93, weight=0.55, muscle=0.5, african=0.08, asian=0.06, caucasian=0.92, proportions=0.7),
             {"chin-width-incr": 0.1, "head-fat-incr": 0.15, "nose-volume-incr": 0.1, "l-eye-bag-incr": 0.1},
-            dict(skin=(216, 164, 142), lip=(182, 118, 110), hair="crop", hairline="m", melanin=0.14, red=0.1, iris=("#3a5266", "#7d8f92"), brow=1.3, grey=0.75,
+            dict(skin=(216, 164, 142), lip=(182, 118, 110), hair="crop", hairline="m", melanin=0.14, red=0.1, iris=("#3a5266", "#7d8f92"), brow=0.95, grey=0.75,
                  stubble=0.06, age=1.0, cloth="male_elegantsuit01", cloth_colour=(58, 66, 84), backdrop=((208, 210, 214), (138, 142, 150))),
             3,
         ),
@@ -84,7 +84,7 @@ PEOPLE = {
             "lea", "Lea, with red curls", dict(gender=0.98, age=0.58, weight=0.44, african=0.10, asian=0.12, caucasian=0.90, proportions=0.85),
             {"chin-width-incr": -0.3, "l-cheek-volume-incr": 0.2, "nose-point-up": 0.15, "neck-scale-horiz-incr": -0.25, "l-eye-scale-incr": 0.15,
              "mouth-upperlip-volume-incr": 0.1},
-            dict(skin=(232, 184, 164), lip=(200, 104, 100), hair="ringlets", hairline="f", melanin=0.44, red=0.95, iris=("#38563c", "#8b8a4a"), brow=0.95, freckles=0.8,
+            dict(skin=(232, 184, 164), lip=(200, 104, 100), hair="ringlets", hairline="f", melanin=0.44, red=0.95, iris=("#38563c", "#8b8a4a"), brow=0.8, freckles=0.8,
                  cloth="crew", cloth_colour=(58, 104, 92), backdrop=((212, 220, 224), (140, 158, 168)), picture_height=0.38),
             5,
         ),
