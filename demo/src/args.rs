@@ -23,6 +23,8 @@ pub(crate) struct Arguments {
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
+    /// Make a film (MP4) of an avatar that says what is in a sound file.
+    Render(Render),
     /// Write the face's coefficients for a sound file, frame by frame, as JSON or CSV.
     Coeffs(Coeffs),
     /// List the avatars.
@@ -57,12 +59,50 @@ pub(crate) struct Speech {
 }
 
 #[derive(Debug, Args)]
+pub(crate) struct Render {
+    #[command(flatten)]
+    pub(crate) speech: Speech,
+    /// The film to write; an existing file is replaced when the new one is complete.
+    #[arg(short, long, value_name = "OUT.mp4")]
+    pub(crate) output: PathBuf,
+    /// Name of an avatar (see `vultus avatars`) or an .avatar file.
+    #[arg(long, value_name = "NAME|FILE", default_value = vultus::assets::DEFAULT_AVATAR)]
+    pub(crate) avatar: String,
+    /// Width and height in pixels.
+    #[arg(long, value_enum, default_value = "512")]
+    pub(crate) size: Size,
+    /// Frames a second.
+    #[arg(long, value_enum, default_value = "25")]
+    pub(crate) fps: FrameRate,
+}
+
+#[derive(Debug, Args)]
 pub(crate) struct Coeffs {
     #[command(flatten)]
     pub(crate) speech: Speech,
     /// The file to write; its ending, .json or .csv, says which format.
     #[arg(short, long, value_name = "OUT.json|OUT.csv")]
     pub(crate) output: PathBuf,
+}
+
+#[derive(Clone, Copy, Debug, ValueEnum)]
+pub(crate) enum Size {
+    #[value(name = "256")]
+    Small = 256,
+    #[value(name = "512")]
+    Large = 512,
+}
+
+#[derive(Clone, Copy, Debug, ValueEnum)]
+pub(crate) enum FrameRate {
+    #[value(name = "25")]
+    Hz25 = 25,
+    #[value(name = "30")]
+    Hz30 = 30,
+    #[value(name = "50")]
+    Hz50 = 50,
+    #[value(name = "60")]
+    Hz60 = 60,
 }
 
 #[derive(Clone, Copy, Debug, ValueEnum)]
@@ -93,5 +133,6 @@ mod tests {
     fn the_arguments_are_consistent() {
         use clap::CommandFactory as _;
         Arguments::command().debug_assert();
+        assert!(vultus::pipeline::FRAME_RATES.iter().all(|rate| FrameRate::from_str(&rate.to_string(), false).is_ok()));
     }
 }

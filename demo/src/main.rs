@@ -7,6 +7,7 @@ mod coeffs;
 mod console;
 mod doctor;
 mod errors;
+mod render;
 mod report;
 mod setup;
 
@@ -25,6 +26,7 @@ fn main() -> ExitCode {
     let arguments = Arguments::parse();
     let weights = arguments.weights.as_deref();
     let done = match arguments.command {
+        Command::Render(arguments) => render::run(weights, &arguments, start),
         Command::Coeffs(arguments) => coeffs::run(weights, &arguments, start),
         Command::Avatars => avatars::run(weights),
         Command::Doctor => doctor::run(weights),

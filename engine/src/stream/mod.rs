@@ -1,8 +1,10 @@
 //! Threads and files: where frames leave the engine.
 //!
-//! [`hear`] takes a sound file to coefficients. It can be stopped from another thread by a flag and tells how far it is.
+//! [`hear`] takes a sound file to coefficients, [`render`] to a film. Both can be stopped from another thread by a flag and tell
+//! how far they are.
 
 mod hear;
+mod render;
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
@@ -15,6 +17,7 @@ use crate::media::MediaError;
 use crate::timing::StageTimes;
 
 pub use hear::hear;
+pub use render::{FilmSettings, render};
 
 /// Why there is no film.
 #[derive(Debug, Error)]
@@ -35,8 +38,8 @@ pub enum RenderError {
     #[error("stopped before the end; nothing was written")]
     Cancelled,
     /// A thread of the engine ended without saying why.
-    #[error("the encoder stopped unexpectedly; please report this")]
-    Encoder,
+    #[error("a thread of the engine stopped unexpectedly; please report this")]
+    Thread,
 }
 
 /// How far a run has come.

@@ -1,0 +1,53 @@
+//! `vultus render`: a sound file to a film.
+
+use std::io::Write as _;
+use std::path::Path;
+use std::time::Instant;
+
+use anyhow::{Result, bail};
+use vultus::generator::{GeometricGenerator, OutputFormat};
+use vultus::stream::{self, FilmSettings};
+
+use crate::args::Render;
+use crate::console::{Bar, warn};
+use crate::report::{Report, Run};
+use crate::{cancel, errors, setup};
+
+pub(crate) fn run(weights: Option<&Path>, arguments: &Render, start: Instant) -> Result<()> {
+    let cancel = cancel::flag()?;
+    let output = arguments.output.as_path();
+    if !output.extension().is_some_and(|e| e.eq_ignore_ascii_case("mp4")) {
+        bail!("{} does not end in .mp4; films are written as MP4 only", output.display());
+    }
+    let (fps, size) = (arguments.fps as u32, arguments.size as usize);
+    let mut bar = Bar::new();
+    let parts = setup::open(weights, &arguments.speech, output, fps)?;
+    let avatar = parts.assets.avatar(&arguments.avatar).map_err(errors::asset)?;
+    let mut generator = GeometricGenerator::new(&parts.compute, &parts.face, &avatar, size, OutputFormat::I420)?;
+    let loaded = Instant::now();
+    let film = FilmSettings { target: output, size, fps };
+    let done =
+        stream::render(parts.reader, parts.speech, &mut generator, film, &cancel, |progress| bar.show(progress))?;
+    bar.end();
+    let report = Report::new(
+        &Run {
+            command: "render",
+            speech: &arguments.speech,
+            compute: &parts.compute,
+            audio: &parts.audio,
+            output,
+            avatar: Some(&avatar.name),
+            size: Some(size),
+            fps,
+            start,
+            loaded,
+        },
+        &done,
+    );
+    done.audio.warnings().iter().for_each(|text| warn(text));
+    if let Some(path) = &arguments.speech.report {
+        report.write(path)?;
+    }
+    writeln!(std::io::stdout(), "{}", report.line())?;
+    Ok(())
+}

@@ -1,0 +1,172 @@
+//! Films from end to end, by the program itself. Needs `ffprobe`; `./test` installs it.
+
+use std::fs;
+use std::path::Path;
+use std::process::{Child, Command, Output, Stdio};
+use std::time::{Duration, Instant};
+
+use serde_json::Value;
+
+const SAMPLE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../weights/sample.wav");
+
+/// The first seconds of the sample speech, which is 16-bit mono at 16 kHz.
+fn clip(dir: &Path, seconds: f64) {
+    let sample = fs::read(SAMPLE).unwrap();
+    let at = sample.windows(4).position(|w| w == b"data").unwrap() + 8;
+    let data: Vec<u8> = sample[at..].iter().copied().cycle().take((seconds * 16_000.0) as usize * 2).collect();
+    let mut wav = sample[..at].to_vec();
+    wav[4..8].copy_from_slice(&(at as u32 - 8 + data.len() as u32).to_le_bytes());
+    wav[at - 4..at].copy_from_slice(&(data.len() as u32).to_le_bytes());
+    wav.extend(data);
+    fs::write(dir.join("speech.wav"), wav).unwrap();
+}
+
+fn program() -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_vultus"));
+    command.env_remove("VULTUS_WEIGHTS").env("VULTUS_BACKEND", "cpu");
+    command
+}
+
+fn vultus(dir: &Path, arguments: &[&str]) -> Output {
+    let output = program().current_dir(dir).args(arguments).output().expect("the binary was just built");
+    assert!(output.status.success(), "{arguments:?}: {}", String::from_utf8_lossy(&output.stderr));
+    output
+}
+
+fn probe(file: &Path, entries: &str) -> Vec<String> {
+    let output = Command::new("ffprobe")
+        .args(["-v", "error", "-count_frames", "-show_entries", entries, "-of", "default=nw=1"])
+        .arg(file)
+        .output()
+        .unwrap_or_else(|e| panic!("ffprobe cannot be started ({e}); ./test installs it"));
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    String::from_utf8(output.stdout).unwrap().lines().map(str::to_owned).collect()
+}
+
+fn json(file: &Path) -> Value {
+    serde_json::from_slice(&fs::read(file).unwrap()).unwrap()
+}
+
+fn names(dir: &Path) -> Vec<String> {
+    let mut names: Vec<_> =
+        fs::read_dir(dir).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
+    names.sort();
+    names
+}
+
+#[test]
+fn a_film_has_every_frame_and_a_report() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path();
+    clip(path, 1.03);
+    // 1.03 s: 25.75 frames at 25 fps, 61.8 at 60.
+    for (fps, frames) in [("25", 26), ("60", 62)] {
+        let run = ["render", "speech.wav", "-o", "out.mp4", "--size", "256", "--fps", fps, "--report", "report.json"];
+        vultus(path, &run);
+        assert_eq!(names(path), ["out.mp4", "report.json", "speech.wav"]);
+        let film = probe(&path.join("out.mp4"), "stream=codec_name,width,height,nb_read_frames,start_time");
+        for line in
+            ["codec_name=h264", "codec_name=opus", "width=256", "height=256", &format!("nb_read_frames={frames}")]
+        {
+            assert!(film.iter().any(|l| l == line), "{line} is missing in {film:?}");
+        }
+        let report = json(&path.join("report.json"));
+        assert_eq!(report["frames"], frames);
+        assert_eq!(report["audio_seconds"], 1.03);
+        assert_eq!(report["backend"], "cpu");
+        assert_eq!(report["stages"]["picture"]["count"], frames);
+        for stage in ["hearing", "motion", "picture", "encoding"] {
+            let times = &report["stages"][stage];
+            assert!(times["p50_ms"].as_f64().unwrap() > 0.0, "{stage}: {times}");
+            assert!(times["p95_ms"].as_f64() >= times["p50_ms"].as_f64(), "{stage}: {times}");
+        }
+    }
+}
+
+#[test]
+fn coefficients_repeat_and_agree_in_both_formats() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path();
+    clip(path, 1.0);
+    for name in ["a.json", "b.json", "c.csv"] {
+        vultus(path, &["coeffs", "speech.wav", "-o", name, "--seed", "3"]);
+    }
+    vultus(path, &["coeffs", "speech.wav", "-o", "d.json", "--seed", "4"]);
+    assert_eq!(fs::read(path.join("a.json")).unwrap(), fs::read(path.join("b.json")).unwrap());
+    assert_ne!(fs::read(path.join("a.json")).unwrap(), fs::read(path.join("d.json")).unwrap());
+    let coeffs = json(&path.join("a.json"));
+    assert_eq!(coeffs["fps"], 25);
+    let list = |key: &str| coeffs[key].as_array().unwrap().clone();
+    assert_eq!(
+        (list("names").len(), list("frames").len(), list("pose").len(), list("lip_gap").len()),
+        (64, 25, 25, 25)
+    );
+    assert_eq!(list("names")[17], "jawOpen");
+    let csv = fs::read_to_string(path.join("c.csv")).unwrap();
+    let rows: Vec<Vec<&str>> = csv.lines().map(|line| line.split(',').collect()).collect();
+    assert_eq!((rows.len(), rows[0].len()), (26, 2 + 64 + 6 + 1));
+    for (frame, row) in rows[1..].iter().enumerate() {
+        let number = |i: usize| row[i].parse::<f64>().unwrap();
+        for i in 0..64 {
+            let value = list("frames")[frame][i].as_f64().unwrap();
+            assert!((0.0..=1.0).contains(&value));
+            assert!((number(2 + i) - value).abs() < 1e-6);
+        }
+        assert!((number(72) - list("lip_gap")[frame].as_f64().unwrap()).abs() < 1e-6);
+    }
+}
+
+/// Starts a film that takes long and waits until its unfinished file is there.
+fn started(dir: &Path, mut command: Command) -> Child {
+    let child = command.current_dir(dir).stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
+    let start = Instant::now();
+    while !names(dir).iter().any(|name| name.ends_with(".part")) {
+        assert!(start.elapsed() < Duration::from_secs(60), "no unfinished file appeared");
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    child
+}
+
+#[cfg(unix)]
+#[test]
+fn ctrl_c_leaves_nothing_behind() {
+    for signal in ["INT", "TERM"] {
+        let dir = tempfile::tempdir().unwrap();
+        clip(dir.path(), 300.0);
+        let mut command = program();
+        command.args(["render", "speech.wav", "-o", "out.mp4"]);
+        let child = started(dir.path(), command);
+        let kill = Command::new("kill").args([&format!("-{signal}"), &child.id().to_string()]).status().unwrap();
+        assert!(kill.success());
+        let output = child.wait_with_output().unwrap();
+        assert_eq!(output.status.code(), Some(130), "{signal}");
+        assert!(String::from_utf8_lossy(&output.stderr).contains("stopped before the end; nothing was written"));
+        assert_eq!(names(dir.path()), ["speech.wav"], "{signal}");
+    }
+}
+
+#[cfg(unix)]
+#[test]
+fn a_disk_that_takes_no_more_leaves_nothing_behind() {
+    // A limit on the size of files fails in the middle of a film, as a full disk does, and needs no disk of its own.
+    let dir = tempfile::tempdir().unwrap();
+    clip(dir.path(), 20.0);
+    fs::write(dir.path().join("out.mp4"), "an older film").unwrap();
+    let run = format!(
+        "trap '' XFSZ; ulimit -f 40; exec {} render speech.wav -o out.mp4 --size 256",
+        env!("CARGO_BIN_EXE_vultus")
+    );
+    let output = Command::new("bash")
+        .args(["-c", &run])
+        .current_dir(dir.path())
+        .env_remove("VULTUS_WEIGHTS")
+        .env("VULTUS_BACKEND", "cpu")
+        .output()
+        .unwrap();
+    let stderr = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(1), "{stderr}");
+    assert!(stderr.contains("cannot write out.mp4: the file would exceed the size limit"), "{stderr}");
+    assert!(!stderr.contains("os error"), "{stderr}");
+    assert_eq!(names(dir.path()), ["out.mp4", "speech.wav"]);
+    assert_eq!(fs::read(dir.path().join("out.mp4")).unwrap(), b"an older film");
+}
