@@ -75,6 +75,11 @@ fn names_and_numbers_that_are_not_there() {
     fails(dir.path(), &coeffs(&["--intensity", "7"]), &["intensity of 7", "from 1"]);
     fails(dir.path(), &coeffs(&["--intensity", "-1"]), &["intensity of -1"]);
     fails(dir.path(), &coeffs(&["--intensity", "nan"]), &["intensity of NaN"]);
+    let render =
+        |output: &'static str, avatar: &'static str| ["render", "speech.wav", "-o", output, "--avatar", avatar];
+    fails(dir.path(), &render("out.mp4", "amarra"), &["no avatar named \"amarra\"", "did you mean amara"]);
+    fails(dir.path(), &render("out.mp4", "who/is.avatar"), &["who/is.avatar", "there is no such file"]);
+    fails(dir.path(), &render("out.mov", "amara"), &["out.mov does not end in .mp4"]);
     fails(dir.path(), &coeffs(&["--lookahead", "6"]), &["look-ahead of 6", "0 to 5"]);
 }
 

@@ -53,7 +53,7 @@ fn every_executor_draws_the_same_pictures() {
                 None => first = Some(frame.bytes.to_vec()),
                 Some(cpu) => {
                     let same = psnr(cpu, frame.bytes);
-                    println!("{} {size} {format:?}: {same:.1} dB", compute.name());
+                    eprintln!("{} {size} {format:?}: {same:.1} dB", compute.name());
                     assert!(same >= 45.0, "{} {size} {format:?}: {same:.1} dB", compute.name());
                 }
             }
