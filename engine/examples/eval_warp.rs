@@ -22,6 +22,9 @@ type Area = [usize; 4];
 const WAYS: [&str; 3] = ["copy", "warp", "full"];
 const BOXES: [&str; 3] = ["face", "mouth", "eyes"];
 
+/// Case → box → way → figures of each person.
+type Table = BTreeMap<String, BTreeMap<&'static str, BTreeMap<&'static str, Vec<[f64; 2]>>>>;
+
 fn main() -> Result<(), Error> {
     let (mut truth, mut out) = (PathBuf::from("benches/data/truth"), PathBuf::from("."));
     let mut args = std::env::args().skip(1);
@@ -40,8 +43,7 @@ fn main() -> Result<(), Error> {
         std::fs::read_dir(&truth)?.filter_map(|e| Some(e.ok()?.path().join("truth.json"))).collect();
     people.retain(|p| p.is_file());
     people.sort();
-    // Case → box → way → figures of each person.
-    let mut table: BTreeMap<String, BTreeMap<&str, BTreeMap<&str, Vec<[f64; 2]>>>> = BTreeMap::new();
+    let mut table = Table::new();
     for file in &people {
         let spec: Value = serde_json::from_slice(&std::fs::read(file)?)?;
         let folder = file.parent().ok_or("a file has a folder")?;
@@ -76,7 +78,7 @@ fn one_person(
     avatar: &AvatarFile,
     compute: &Compute,
     out: &Path,
-    table: &mut BTreeMap<String, BTreeMap<&'static str, BTreeMap<&'static str, Vec<[f64; 2]>>>>,
+    table: &mut Table,
 ) -> Result<(), Error> {
     let size = usize::try_from(spec["size"].as_u64().ok_or("truth.json: size")?)?;
     let mut full = GeometricGenerator::new(compute, model, avatar, size, OutputFormat::Rgba)?;

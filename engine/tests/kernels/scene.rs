@@ -4,7 +4,6 @@ use crate::common::noise;
 
 /// V = `side`² vertices in a jittered grid over a picture of `size`² pixels, triangles of all regions, some pixels without any.
 pub(crate) struct Scene {
-    pub(crate) size: usize,
     pub(crate) vertices: usize,
     pub(crate) triangles: Vec<u32>,
     pub(crate) screen: Vec<f32>,
@@ -50,7 +49,7 @@ impl Scene {
                 }
             }
         }
-        Self { size, vertices: side * side, triangles, screen, triangle_id, barycentric }
+        Self { vertices: side * side, triangles, screen, triangle_id, barycentric }
     }
 
     /// Numbers in 0 … 1.
