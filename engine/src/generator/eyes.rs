@@ -51,7 +51,7 @@ impl Eyes {
         let seen_white =
             if pale.len() > 8 { [0, 1, 2].map(|c| median(pale.iter().map(|p| p[c]))) } else { skin.map(|c| 1.2 * c) };
         let grey = (seen_white[0] + seen_white[1] + seen_white[2]) / 3.0;
-        let white = seen_white.map(|c| (0.6 * c + 0.4 * grey).clamp(0.4 * brightest, 2.2 * brightest));
+        let white = seen_white.map(|c| (0.35 * c + 0.65 * grey).clamp(0.4 * brightest, 2.2 * brightest));
 
         let pictures = maps.iter().flat_map(|map| complete(map, white)).collect();
         Self { pictures, direction, white }
@@ -166,11 +166,27 @@ fn complete(map: &[([f32; 3], f32)], white: [f32; 3]) -> Vec<[f32; 4]> {
         let out = smoothstep(IRIS, IRIS + 0.12, angle(k));
         std::array::from_fn(|i| c[i] * (1.0 - out) + if lift > 1.0 { white[i] * 0.8 } else { c[i] } * out)
     };
-    map.iter()
+    let mut out: Vec<[f32; 4]> = map
+        .iter()
         .enumerate()
         .map(|(k, (c, w))| {
             let r: [f32; 3] = ring(k);
             [c[0] * w + r[0] * (1.0 - w), c[1] * w + r[1] * (1.0 - w), c[2] * w + r[2] * (1.0 - w), 0.0]
         })
-        .collect()
+        .collect();
+    // Soften what was filled in, so that no seam shows around what was seen.
+    for _ in 0..3 {
+        let from = out.clone();
+        for y in 1..SIDE - 1 {
+            for x in 1..SIDE - 1 {
+                let k = y * SIDE + x;
+                let own = map[k].1;
+                for c in 0..3 {
+                    let near: f32 = [k - 1, k + 1, k - SIDE, k + SIDE].iter().map(|n| from[*n][c]).sum();
+                    out[k][c] = from[k][c] * own + (0.2 * (from[k][c] + near)) * (1.0 - own);
+                }
+            }
+        }
+    }
+    out
 }

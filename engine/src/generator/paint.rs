@@ -69,11 +69,12 @@ impl Paint {
         let shine = teeth_light(light.skin, white);
         let lip_depth = median((0..v).filter(|i| lips[*i] > 0.7).map(|i| face.shape[i][2]));
         let lining = only_lining(model);
+        let usual_light = luminance(light.skin).max(1e-3);
         let mut colour = Vec::with_capacity(v);
         let mut lights = Vec::with_capacity(v);
         for i in 0..v {
             let deep = (lip_depth - face.shape[i][2] - 0.006).max(0.0);
-            let open = (-deep / 0.018).exp();
+            let open = (-deep / 0.018).exp().max(0.2);
             let inside = |albedo: [f32; 3]| std::array::from_fn(|c| albedo[c] * shine[c] * open);
             colour.push(match face.region[i] {
                 4 => inside(TEETH),
@@ -81,8 +82,13 @@ impl Paint {
                 6 => inside(TONGUE),
                 _ if lining[i] => inside(LINING),
                 _ => {
+                    // Lids: a quarter of what is around them, the rest the skin's usual colour in the light that falls there.
+                    let lid = 0.75 * zones.lid[i];
+                    let lit = spread[i][3] / usual_light;
+                    let spread: [f32; 3] =
+                        std::array::from_fn(|c| spread[i][c] * (1.0 - lid) + light.skin[c] * lit * lid);
                     let fade = 1.0 - 0.55 * smoothstep(0.15, 0.9, zones.inner[i]);
-                    [spread[i][0] * fade, spread[i][1] * fade, spread[i][2] * fade]
+                    spread.map(|c| c * fade)
                 }
             });
             lights.push(spread[i][3]);
@@ -117,7 +123,7 @@ fn teeth_light(skin: [f32; 3], white: [f32; 3]) -> [f32; 3] {
     let tint: [f32; 3] =
         std::array::from_fn(|c| (white[c] / mean(white)).sqrt() * (skin[c] / mean(skin) / usual[c]).powf(0.2));
     let brightest = skin[0].max(skin[1]).max(skin[2]);
-    let level = (2.2 * mean(white)).clamp(1.2 * brightest, (1.75 * brightest).max(0.8)).min(1.0);
+    let level = (2.2 * mean(white)).clamp(1.2 * brightest, (1.75 * brightest).max(0.8)).min(1.2);
     tint.map(|t| t / mean(tint) * level)
 }
 

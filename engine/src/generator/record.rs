@@ -59,7 +59,7 @@ pub fn record(
     let [id, weights, triangles] = raster;
     plan.dispatch(params, &[id, weights, triangles, look, outer, mask, warp, paint], Grid::image(size, size));
     let eyes = plan.constant("eyes", &setup.eyes);
-    let params = EyePaintParams { size: size as u32, side: SIDE as u32, scale: SCALE, shade: 0.65 };
+    let params = EyePaintParams { size: size as u32, side: SIDE as u32, scale: SCALE, shade: 0.45 };
     plan.dispatch(params, &[id, weights, triangles, look, eyes, mask, paint], Grid::image(size, size));
 
     let pictures = plan.constant("portrait and background", &setup.pictures);
@@ -71,7 +71,12 @@ pub fn record(
         Grid::image(size, size),
     );
     let rgba = plan.temp("rgba", size * size);
-    plan.dispatch(PictureFinishParams { size: size as u32 }, &[linear, id, triangles, rgba], Grid::image(size, size));
+    let parts = plan.constant("parts", &setup.parts);
+    plan.dispatch(
+        PictureFinishParams { size: size as u32 },
+        &[linear, id, parts, warp, paint, rgba],
+        Grid::image(size, size),
+    );
     let picture = if format == OutputFormat::I420 {
         let planes = plan.temp("i420", size * size * 3 / 8);
         plan.dispatch(RgbaToI420Params { size: size as u32 }, &[rgba, planes], Grid::image(size / 8, size / 2));

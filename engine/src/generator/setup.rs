@@ -29,6 +29,8 @@ pub struct Setup {
     pub eyes: Vec<[f32; 4]>,
     /// Linear colour of the lash line.
     pub lash: [f32; 3],
+    /// (F) a number for each part between which edges are smoothed: the region, 8 for skin that follows the jaw, 9 for the upper lids.
+    pub parts: Vec<u32>,
     /// Pixels per pixel of the face that lengths are meant for.
     pub scale: f32,
     /// Where each vertex's triangles begin in `around`.
@@ -85,11 +87,22 @@ impl Setup {
             light: light.harmonics,
             eyes: eyes.pictures.into_iter().chain(depth_in_eyes(model, &face)).collect(),
             lash: paint.lash,
+            parts: parts(model, &zones),
             scale: face.scale,
             first,
             around: around.concat(),
         }
     }
+}
+
+fn parts(model: &FaceModel, zones: &Zones) -> Vec<u32> {
+    let mean = |t: &[u32; 4], of: &[f32]| t[..3].iter().map(|v| of[*v as usize]).sum::<f32>() / 3.0;
+    let part = |t: &[u32; 4]| match t[3] {
+        0 if mean(t, &zones.lid) > 0.5 => 9,
+        0 if mean(t, &zones.jaw) > 0.35 => 8,
+        region => region,
+    };
+    model.triangles.iter().map(part).collect()
 }
 
 /// How deep in an eyeball each pixel lies: ½ at its rim, 0 outside.

@@ -18,6 +18,8 @@ pub(super) struct Zones {
     pub margin: Vec<f32>,
     /// Skin that touches an eyeball: the rims of both lids, the right eye's negative.
     pub(super) eye_rim: Vec<f32>,
+    /// Follows the jaw; 1 where it moves farthest.
+    pub(super) jaw: Vec<f32>,
     /// Lips and what is near them.
     pub lip: Vec<f32>,
     /// Inside of the mouth that belongs to the skin's mesh.
@@ -40,9 +42,9 @@ impl Zones {
             .map(|i| {
                 let [x, y, z] = mean[i];
                 let neck = mask(Mask::Neck)[i]
-                    * smoothstep(0.075, 0.055, x.abs())
+                    * smoothstep(0.095, 0.075, x.abs())
                     * smoothstep(-0.19, -0.16, y)
-                    * smoothstep(-0.10, -0.06, z);
+                    * smoothstep(-0.13, -0.09, z);
                 near_face[i].max(neck) * (1.0 - near_ears[i])
             })
             .collect();
@@ -53,11 +55,14 @@ impl Zones {
             })
             .collect();
 
+        let of = |name: &str| {
+            let at = model.expression_index(name).unwrap_or(0) * v;
+            &model.expression[at..at + v]
+        };
+        let mut jaw: Vec<f32> = of("jawOpen").iter().map(|d| length(*d)).collect();
+        let most = jaw.iter().copied().fold(1e-6, f32::max);
+        jaw.iter_mut().for_each(|d| *d /= most);
         let sweep: Vec<f32> = {
-            let of = |name: &str| {
-                let at = model.expression_index(name).unwrap_or(0) * v;
-                &model.expression[at..at + v]
-            };
             let (l, r) = (of("eyeBlinkLeft"), of("eyeBlinkRight"));
             (0..v).map(|i| length(l[i]).max(length(r[i]))).collect()
         };
@@ -96,6 +101,7 @@ impl Zones {
             socket: only(&|d| smoothstep(0.0002, 0.0008, d)),
             margin,
             eye_rim: only_rim,
+            jaw,
             lip,
             inner,
         }

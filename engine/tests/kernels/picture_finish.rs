@@ -15,7 +15,9 @@ pub(crate) fn cases() -> Vec<Case> {
             let bindings = vec![
                 Data::F32(Scene::unit(1, 4 * size * size)),
                 Data::U32(scene.triangle_id),
-                Data::U32(scene.triangles),
+                Data::U32(scene.triangles.chunks_exact(4).map(|t| t[3]).collect()),
+                Data::F32(Scene::unit(2, 4 * size * size).into_iter().map(|v| 6.0 * v).collect()),
+                Data::F32(Scene::unit(3, 4 * size * size)),
                 Data::Bytes(vec![9; size * size]),
             ];
             Case::new(PictureFinishParams { size: size as u32 }, bindings, Grid::image(size, size), Tolerance::EXACT)

@@ -44,9 +44,11 @@ pub fn eye_paint(
             let shadow = 1.0 - p.shade * (1.0 - smoothstep(0.35, 1.0, open));
             let base = (t[3] as usize - 2) * side * side;
             let [r, g, b] = picture.sample(at, |i| [eyes[base + i][0], eyes[base + i][1], eyes[base + i][2]]);
-            let slid = smoothstep(0.3, 1.2, out[x][3]);
+            let slid = smoothstep(0.3, 1.3, out[x][3]);
             let [depth] = portrait.sample(from_there, |i| [depths[i]]);
-            let shown = smoothstep(-0.6 + 1.8 * slid, 0.4 + 2.8 * slid, depth);
+            let shown = smoothstep(-0.6, 0.4, depth) * (1.0 - slid);
+            let closing = slid * (1.0 - smoothstep(0.05, 0.25, open));
+            let shadow = shadow * (1.0 - 0.8 * closing);
             out[x] = [r * shadow, g * shadow, b * shadow, 1.0 - shown];
         }
     });

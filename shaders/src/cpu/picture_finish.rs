@@ -3,7 +3,7 @@
 use rayon::prelude::*;
 
 use super::field::mix;
-use super::math::linear_to_srgb;
+use super::math::{linear_to_srgb, smoothstep};
 use crate::kernels::PictureFinishParams;
 
 const REACH: i32 = 10;
@@ -13,11 +13,13 @@ pub fn picture_finish(
     p: &PictureFinishParams,
     linear: &[[f32; 4]],
     triangle_id: &[u32],
-    triangles: &[[u32; 4]],
+    parts: &[u32],
+    warp: &[[f32; 4]],
+    paint: &[[f32; 4]],
     rgba: &mut [u32],
 ) {
     let size = p.size as usize;
-    let raster = Parts { size: size as i32, triangle_id, triangles };
+    let raster = Parts { size: size as i32, triangle_id, parts };
     rgba.par_chunks_mut(size).take(size).enumerate().for_each(|(y, out)| {
         let here = y * size;
         let (up, down) = (y.saturating_sub(1) * size, (y + 1).min(size - 1) * size);
@@ -30,7 +32,7 @@ pub fn picture_finish(
             let (above, below) = (raster.part(triangle_id[up + x]), raster.part(triangle_id[down + x]));
             if (left ^ mine) | (right ^ mine) | (above ^ mine) | (below ^ mine) != 0 {
                 let differ = [above != mine, below != mine, left != mine, right != mine];
-                line[x] = smooth(&raster, linear, [x as i32, y as i32], mine, differ);
+                line[x] = smooth(&raster, linear, warp, paint, [x as i32, y as i32], mine, differ);
             }
             (left, mine) = (mine, right);
         }
@@ -55,13 +57,13 @@ fn byte(v: f32) -> u32 {
 struct Parts<'a> {
     size: i32,
     triangle_id: &'a [u32],
-    triangles: &'a [[u32; 4]],
+    parts: &'a [u32],
 }
 
 impl Parts<'_> {
     #[inline(always)]
     fn part(&self, f: u32) -> u32 {
-        if f == u32::MAX { 0 } else { self.triangles[f as usize][3] }
+        if f == u32::MAX { 0 } else { self.parts[f as usize] }
     }
 
     fn index(&self, at: [i32; 2]) -> usize {
@@ -89,7 +91,15 @@ impl Parts<'_> {
 }
 
 /// A pixel at a step of an edge.
-fn smooth(raster: &Parts<'_>, linear: &[[f32; 4]], at: [i32; 2], mine: u32, differ: [bool; 4]) -> [f32; 4] {
+fn smooth(
+    raster: &Parts<'_>,
+    linear: &[[f32; 4]],
+    warp: &[[f32; 4]],
+    paint: &[[f32; 4]],
+    at: [i32; 2],
+    mine: u32,
+    differ: [bool; 4],
+) -> [f32; 4] {
     let [up, down, left, right] = differ;
     let (mut best, mut share, mut there) = (0.0, 0.0, at);
     for flat in [true, false] {
@@ -109,6 +119,10 @@ fn smooth(raster: &Parts<'_>, linear: &[[f32; 4]], at: [i32; 2], mine: u32, diff
             there = [at[0] + across[0], at[1] + across[1]];
         }
     }
-    let (own, other) = (linear[raster.index(at)], linear[raster.index(there)]);
+    let (k, n) = (raster.index(at), raster.index(there));
+    let d = [warp[k][0] - warp[n][0], warp[k][1] - warp[n][1]];
+    let jump = smoothstep(1.5, 2.5, (d[0] * d[0] + d[1] * d[1]).sqrt()).max(paint[k][3].max(paint[n][3]));
+    let share = share * jump;
+    let (own, other) = (linear[k], linear[n]);
     std::array::from_fn(|c| mix(own[c], other[c], share))
 }

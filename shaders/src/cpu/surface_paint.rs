@@ -64,7 +64,7 @@ pub fn surface_paint(
             }
             let [edge] = half.sample(at, |i| [mask[i][0]]);
             let [above] = half.sample([at[0], at[1] - p.under_lip], |i| [mask[i][0]]);
-            let shadow = (0.55 + 0.45 * smoothstep(0.3, 1.0, edge)) * (0.5 + 0.5 * smoothstep(0.0, 0.9, above));
+            let shadow = (0.65 + 0.35 * smoothstep(0.3, 1.0, edge)) * (0.6 + 0.4 * smoothstep(0.0, 0.9, above));
             paint[x] = [l1[0] * shadow, l1[1] * shadow, l1[2] * shadow, 1.0 - l0[3]];
         }
     });

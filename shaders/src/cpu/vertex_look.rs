@@ -46,12 +46,12 @@ pub fn vertex_look(
             let gain = 1.0 + (ratio.powf(p.gain_power) - 1.0) * graze;
             let need = smoothstep(0.35, 1.0, off);
             let sharp = smoothstep(0.45, 0.85, low);
-            let lid = 1.0 - zone[1] * (1.0 - sharp);
+            let lid = 1.0 - 0.88 * zone[1] * (1.0 - sharp);
             let lip = 1.0 - zone[2] * need * (1.0 - at[2] * sharp);
             let shut = shut[usize::from(lit[3] < 0.0)];
             let rim = 1.0 - lit[3].abs() * smoothstep(0.25, 0.7, shut);
             let hidden = 1.0 - need * (1.0 - at[2]);
-            let bend = (now / lit[2]).clamp(0.9, 1.3).powf(0.7);
+            let bend = (now / lit[2]).clamp(0.82, 1.25).powf(0.7);
             out[0] = [at[0], at[1], own, lid.min(lip).min(rim.min(hidden))];
             out[1] = [paint[0] * bend, paint[1] * bend, paint[2] * bend, gain];
             out[2] = [0.0, 0.0, paint[3] * smoothstep(0.2, 0.8, shut), steer];

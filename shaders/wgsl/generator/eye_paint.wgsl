@@ -60,8 +60,11 @@ fn main(@builtin(global_invocation_id) id: vec3<u32>) {
     let half = p.size / 2u;
     let open = mask[min(id.y / 2u, half - 1u) * half + min(id.x / 2u, half - 1u)].y;
     let shadow = 1.0 - p.shade * (1.0 - smoothstep(0.35, 1.0, open));
-    // A ball at rest shows the portrait up to its rim; one that turned would drag the lids' edge along, so there the picture takes over.
-    let slid = smoothstep(0.3, 1.2, paint[k].w);
-    let shown = smoothstep(-0.6 + 1.8 * slid, 0.4 + 2.8 * slid, shown_at(from_there));
-    paint[k] = vec4<f32>(eye_at(at, (t.w - 2u) * p.side * p.side) * shadow, 1.0 - shown);
+    // A ball at rest shows the portrait; one that turned would drag the lids' edge along, so the picture takes over. What peeps out between
+    // closing lids is in their shade.
+    let slid = smoothstep(0.3, 1.3, paint[k].w);
+    let shown = smoothstep(-0.6, 0.4, shown_at(from_there)) * (1.0 - slid);
+    let closing = slid * (1.0 - smoothstep(0.05, 0.25, open));
+    let colour = eye_at(at, (t.w - 2u) * p.side * p.side) * shadow;
+    paint[k] = vec4<f32>(colour * (1.0 - 0.8 * closing), 1.0 - shown);
 }

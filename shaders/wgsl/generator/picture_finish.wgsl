@@ -1,14 +1,17 @@
-// Smooths the edges between parts of the mesh (lips on teeth, lids on eyeballs) and encodes sRGB bytes, RGBA in one word.
+// Smooths the edges between parts of the mesh (lip on lip, lip on teeth, lid on eyeball) and encodes sRGB bytes, RGBA in one word.
 // The raster says only which part owns each pixel's centre, so an edge is a staircase. A pixel at a step walks along the edge to both ends of its
-// tread; the line through the middles of the risers then tells how much of the pixel the part across the edge covers.
+// tread; the line through the middles of the risers then tells how much of the pixel the part across the edge covers. Where both sides show
+// neighbouring points of the portrait, unpainted, its own soft edge is there already and nothing is done.
 struct Params {
     size: u32,
 }
 @group(0) @binding(0) var<uniform> p: Params;
 @group(0) @binding(1) var<storage, read> linear: array<vec4<f32>>;
 @group(0) @binding(2) var<storage, read> triangle_id: array<u32>;
-@group(0) @binding(3) var<storage, read> triangles: array<vec4<u32>>;
-@group(0) @binding(4) var<storage, read_write> rgba: array<u32>;
+@group(0) @binding(3) var<storage, read> parts: array<u32>; // (F) number of the part of each triangle
+@group(0) @binding(4) var<storage, read> warp: array<vec4<f32>>; // see surface_paint
+@group(0) @binding(5) var<storage, read> paint: array<vec4<f32>>;
+@group(0) @binding(6) var<storage, read_write> rgba: array<u32>;
 
 const REACH = 10;
 
@@ -18,7 +21,7 @@ fn part_at(at: vec2<i32>) -> u32 {
     if (f == 0xffffffffu) {
         return 0u;
     }
-    return triangles[f].w;
+    return parts[f];
 }
 
 // Steps along the tread from `at` in direction `along` until it ends; w is 1 if it ends because the line comes to this side.
@@ -80,7 +83,9 @@ fn main(@builtin(global_invocation_id) id: vec3<u32>) {
             }
         }
         let q = clamp(from_there, vec2<i32>(0), vec2<i32>(i32(p.size) - 1));
-        colour = mix(colour, linear[u32(q.y) * p.size + u32(q.x)], share);
+        let n = u32(q.y) * p.size + u32(q.x);
+        let jump = max(smoothstep(1.5, 2.5, distance(warp[k].xy, warp[n].xy)), max(paint[k].w, paint[n].w));
+        colour = mix(colour, linear[n], share * jump);
     }
     let straight = colour.xyz / max(colour.w, 1e-4);
     let a = u32(clamp(colour.w, 0.0, 1.0) * 255.0 + 0.5);

@@ -69,13 +69,13 @@ fn main(@builtin(global_invocation_id) id: vec3<u32>) {
 
     let need = smoothstep(0.35, 1.0, off);
     let sharp = smoothstep(0.45, 0.85, low);
-    let lid = 1.0 - zone.y * (1.0 - sharp);
+    let lid = 1.0 - 0.88 * zone.y * (1.0 - sharp);
     let lip = 1.0 - zone.z * need * (1.0 - at.z * sharp);
     // A closing eye hides its rims; what the portrait shows of them, lashes and wet edges, would be smeared.
     let shut = select(beta[p.blink.x] - p.rest.x, beta[p.blink.y] - p.rest.y, lit.w < 0.0);
     let rim = 1.0 - abs(lit.w) * smoothstep(0.25, 0.7, shut);
     let hidden = 1.0 - need * (1.0 - at.z);
-    let bend = clamp(now / lit.z, 0.9, 1.3);
+    let bend = clamp(now / lit.z, 0.82, 1.25);
     look[v * 3u] = vec4<f32>(at.xy, own, min(min(lid, lip), min(rim, hidden)));
     look[v * 3u + 1u] = vec4<f32>(paint.xyz * pow(bend, 0.7), gain);
     look[v * 3u + 2u] = vec4<f32>(0.0, 0.0, paint.w * smoothstep(0.2, 0.8, shut), steer);
