@@ -121,7 +121,7 @@ fn teeth_light(skin: [f32; 3], white: [f32; 3]) -> [f32; 3] {
     let mean = |c: [f32; 3]| (c[0] + c[1] + c[2]) / 3.0;
     let usual = [1.75, 0.8, 0.45]; // the ratio of skin's channels to their mean under white light
     let tint: [f32; 3] =
-        std::array::from_fn(|c| (white[c] / mean(white)).sqrt() * (skin[c] / mean(skin) / usual[c]).powf(0.2));
+        std::array::from_fn(|c| (white[c] / mean(white)).powf(0.25) * (skin[c] / mean(skin) / usual[c]).powf(0.2));
     let brightest = skin[0].max(skin[1]).max(skin[2]);
     let level = (2.2 * mean(white)).clamp(1.2 * brightest, (1.75 * brightest).max(0.8)).min(1.2);
     tint.map(|t| t / mean(tint) * level)

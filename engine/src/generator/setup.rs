@@ -114,7 +114,7 @@ fn depth_in_eyes(model: &FaceModel, face: &SourceFace) -> Vec<[f32; 4]> {
     (0..face.size * face.size / 4).map(|i| [0, 1, 2, 3].map(|j| depth(4 * i + j))).collect()
 }
 
-/// Depth and head weight under each cell: the mesh's own where it is, spread smoothly beyond its outline.
+/// Depth and head weight under each cell: the mesh's own where it is; beyond its outline the weight spreads smoothly.
 fn plate(model: &FaceModel, face: &SourceFace) -> Vec<[f32; 2]> {
     let (size, cells) = (face.size, face.size / STEP);
     let mut values = vec![[0.0f32; 2]; cells * cells];
@@ -134,7 +134,19 @@ fn plate(model: &FaceModel, face: &SourceFace) -> Vec<[f32; 2]> {
             *w /= (STEP * STEP) as f32;
         }
     }
+    // Beside the head lies its outline, and beyond it hair: both are about as deep as the middle of the skull.
+    let skull = (0..model.vertices()).filter(|v| model.head_weight[*v] > 0.95 && model.mean[*v][1] > 0.0);
+    let (near, far) = skull.fold((f32::MAX, f32::MIN), |(a, b), v| {
+        let depth = -face.positions[v][2];
+        (a.min(depth), b.max(depth))
+    });
+    let middle = 0.5 * (near + far);
     let mut full = fill(&values, &weight, cells, cells);
+    for (k, v) in full.iter_mut().enumerate() {
+        let beside = 1.0 - weight[k].min(1.0);
+        let head = super::seen::smoothstep(0.3, 0.9, v[1]) * beside;
+        v[0] += (middle - v[0]) * head;
+    }
     let reach = (2.0 * face.scale).round().max(1.0) as usize;
     for _ in 0..3 {
         full = box_blur(&full, cells, reach, 1, cells);
