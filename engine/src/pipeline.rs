@@ -253,13 +253,11 @@ mod tests {
             assert_eq!(frames.len() as u32, fps + 1, "{fps}");
             for (index, frame) in frames.iter().enumerate() {
                 assert_eq!(frame.index, index as u64);
-                // A ramp stays a ramp, but for the half frame at both ends where the face holds still.
-                let want = ((index as f32 + 0.5) / fps as f32 - 0.02).clamp(0.0, 1.0);
-                assert!(
-                    (frame.beta[0] - want).abs() < 1e-5,
-                    "{fps} fps, frame {index}: {} is not {want}",
-                    frame.beta[0]
-                );
+                let want = (index as f32 + 0.5) / fps as f32 - 0.02;
+                // A ramp stays a ramp; next to the first and the last motion frame the curve eases into holding still.
+                let tolerance = if (0.04..0.96).contains(&want) { 1e-5 } else { 0.01 };
+                let error = (frame.beta[0] - want.clamp(0.0, 1.0)).abs();
+                assert!(error < tolerance, "{fps} fps, frame {index}: {} is not {want}", frame.beta[0]);
             }
         }
     }
