@@ -32,7 +32,7 @@ the action units of the emotion; the losses are on coefficients, velocity, the f
 **Training:** {steps} steps of 16 windows, {minutes:.0f} minutes on a share of one CPU core. Loss curve: `cards/eac_curve.png`.
 
 ## Held-out figures
-Never trained on: every voice below, every sentence, and all real recordings. The definitions are those of ARCHITECTURE.md;
+Never trained on: every voice below, every sentence, and all real recordings. The definitions are those of `train/eac/metrics.py`;
 shut means an inner-lip gap under 8 % of the range that jawOpen = 1 opens. Command: `python -m train.eac.evaluate`.
 """
 

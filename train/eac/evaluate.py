@@ -1,4 +1,4 @@
-"""Held-out figures of EAC, as ARCHITECTURE.md defines them.
+"""Held-out figures of EAC: closures, silence, offset, emotion, by look-ahead (`metrics.py` defines them).
 
     python -m train.eac.evaluate --weights weights/eac.safetensors --face weights/face.safetensors
 
@@ -148,9 +148,9 @@ def the_rest(net, row, clips):
     noisy = lambda pcm: pcm + 0.07 * 10 ** (-10 / 20) * rng.standard_normal(len(pcm)).astype(np.float32)  # noqa: E731
     figures["noisy"] = speech_figures(net, row, some, change=noisy)
     report_speech("white noise, +10 dB SNR", figures["noisy"])
-    figures["emotional"] = {}
+    figures["emotional"], emotional = {}, some[::2]
     for e in range(8):
-        figures["emotional"][EMOTIONS[e]] = speech_figures(net, row, some[::3], e, 3.0)
+        figures["emotional"][EMOTIONS[e]] = speech_figures(net, row, emotional, e, 3.0)
         report_speech(f"{EMOTIONS[e]}, mu = 3", figures["emotional"][EMOTIONS[e]], [2])
     figures["emotion"] = emotion_figures(net, some)
     for name, rows in figures["emotion"].items():
