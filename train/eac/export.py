@@ -12,16 +12,18 @@ from safetensors.torch import save_file
 
 from ..manifest import update
 from .config import load_config
-from .face import EMOTIONS, NAMES
+from .face import EMOTIONS, INDEX, NAMES
 from .model import Eac
 
 
 def export(checkpoint, path):
-    """The running average of a checkpoint, rounded to f16."""
-    config = load_config()["model"]
+    """The running average of a checkpoint, with the closing bias of the configuration, rounded to f16."""
+    config, bias = load_config()["model"], load_config()["export"]["close_bias"]
     state = torch.load(checkpoint, weights_only=False)
     net = Eac(config)
     net.load_state_dict(state["average"])  # names and shapes must be the network's own
+    with torch.no_grad():
+        net.head[2].bias[INDEX["mouthClose"]] -= bias
     tensors = {k: v.half().contiguous() for k, v in net.state_dict().items()}
     bad = [k for k, v in tensors.items() if not torch.isfinite(v).all()]
     if bad:
