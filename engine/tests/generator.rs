@@ -53,7 +53,6 @@ fn every_executor_draws_the_same_pictures() {
                 None => first = Some(frame.bytes.to_vec()),
                 Some(cpu) => {
                     let same = psnr(cpu, frame.bytes);
-                    eprintln!("{} {size} {format:?}: {same:.1} dB", compute.name());
                     assert!(same >= 45.0, "{} {size} {format:?}: {same:.1} dB", compute.name());
                 }
             }
@@ -85,6 +84,35 @@ fn a_second_frame_does_not_remember_the_first() {
     used.frame(&avatar.beta, &[0.0, 0.2, 0.0, 0.0, 0.0, 0.0]).expect("the CPU is there");
     let again = used.frame(&beta, &motion).expect("the CPU is there").bytes.to_vec();
     assert!(again == new().frame(&beta, &motion).expect("the CPU is there").bytes);
+}
+
+#[test]
+fn a_slow_motion_does_not_flicker() {
+    let (model, avatar) = model_and_avatar();
+    let mut generator =
+        GeometricGenerator::new(&Compute::Cpu, &model, &avatar, 256, OutputFormat::Rgba).expect("a good size");
+    let (jaw, blink) = (17, model.expression_index("eyeBlinkLeft").expect("an ARKit name"));
+    let frames: Vec<Vec<u8>> = (0..12)
+        .map(|i| {
+            let t = i as f32 / 12.0;
+            let mut beta = avatar.beta;
+            beta[jaw] += 0.1 + 0.06 * t;
+            beta[blink] += 0.3 * t;
+            generator.frame(&beta, &[0.0, 0.03 * t, 0.0, 0.0, 0.0, 0.0]).expect("the CPU is there").bytes.to_vec()
+        })
+        .collect();
+    // The second difference in time: what moves evenly cancels, what jumps stays.
+    let mut jumps = 0;
+    let mut sum = 0.0;
+    for f in frames.windows(3) {
+        for ((a, b), c) in f[0].iter().zip(&f[1]).zip(&f[2]) {
+            let d = (f64::from(*a) - 2.0 * f64::from(*b) + f64::from(*c)).abs();
+            sum += d;
+            jumps += usize::from(d > 40.0);
+        }
+    }
+    let values = (frames[0].len() * 10) as f64;
+    assert!(sum / values < 0.25 && (jumps as f64) < 3e-4 * values, "mean {:.4}, {jumps} jumps", sum / values);
 }
 
 #[test]

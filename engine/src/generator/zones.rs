@@ -8,7 +8,7 @@ use crate::face::{FaceModel, Mask};
 pub(super) struct Zones {
     /// The mesh decides what is seen: face and front of the neck; not the scalp, not the ears, where hair may lie.
     pub own: Vec<f32>,
-    /// Ownership fades here where the surface turns away: the outline, but not the middle of the face.
+    /// Ownership fades here where the surface turns away: the outline, but not the middle of the face. Above 1 on the neck, up to 2.
     pub rim: Vec<f32>,
     /// Skin that a blink sweeps.
     pub lid: Vec<f32>,
@@ -51,7 +51,9 @@ impl Zones {
         let rim = (0..v)
             .map(|i| {
                 let [x, y, _] = mean[i];
-                smoothstep(0.028, 0.045, x.abs()).max(smoothstep(0.035, 0.055, y)).max(smoothstep(-0.09, -0.105, y))
+                let outline = smoothstep(0.028, 0.045, x.abs()).max(smoothstep(0.035, 0.055, y));
+                let neck = mask(Mask::Neck)[i] * (1.0 - near_face[i]);
+                outline.max(smoothstep(-0.09, -0.105, y)).max(neck) + neck
             })
             .collect();
 

@@ -2,6 +2,7 @@
 
 use rayon::prelude::*;
 
+use super::field::mix;
 use super::math::smoothstep;
 use crate::kernels::VertexLookParams;
 
@@ -37,9 +38,11 @@ pub fn vertex_look(
                 out[2] = [lit[2], lit[3], 0.0, 0.0];
                 continue;
             }
-            let facing = n[2].min(lit[0]);
-            let own = at[3] * (1.0 - zone[0] * (1.0 - smoothstep(0.08, 0.42, facing)));
-            let steer = at[3] * (1.0 - zone[0] * (1.0 - smoothstep(0.0, 0.15, facing)));
+            let outline = zone[0].min(1.0);
+            let neck = (zone[0] - 1.0).clamp(0.0, 1.0);
+            let facing = mix(n[2].min(lit[0]), n[2], neck);
+            let own = at[3] * (1.0 - outline * (1.0 - smoothstep(0.08, 0.42, facing)));
+            let steer = at[3] * (1.0 - outline * (1.0 - smoothstep(0.0, 0.15, facing)));
             let now = shade(light, n);
             let graze = smoothstep(0.15, 0.5, n[2]) * smoothstep(0.15, 0.5, lit[0]);
             let ratio = (now / lit[1]).clamp(0.5, 1.8);
@@ -50,7 +53,7 @@ pub fn vertex_look(
             let lip = 1.0 - zone[2] * need * (1.0 - at[2] * sharp);
             let shut = shut[usize::from(lit[3] < 0.0)];
             let rim = 1.0 - lit[3].abs() * smoothstep(0.25, 0.7, shut);
-            let hidden = 1.0 - need * (1.0 - at[2]);
+            let hidden = 1.0 - mix(need, smoothstep(0.05, 0.25, off), neck) * (1.0 - at[2]);
             let bend = (now / lit[2]).clamp(0.82, 1.25).powf(0.7);
             out[0] = [at[0], at[1], own, lid.min(lip).min(rim.min(hidden))];
             out[1] = [paint[0] * bend, paint[1] * bend, paint[2] * bend, gain];

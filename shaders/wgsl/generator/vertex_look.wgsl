@@ -59,9 +59,12 @@ fn main(@builtin(global_invocation_id) id: vec3<u32>) {
         look[v * 3u + 2u] = vec4<f32>(lit.z, lit.w, 0.0, 0.0);
         return;
     }
-    let facing = min(n.z, lit.x);
-    let own = at.w * (1.0 - zone.x * (1.0 - smoothstep(0.08, 0.42, facing)));
-    let steer = at.w * (1.0 - zone.x * (1.0 - smoothstep(0.0, 0.15, facing)));
+    // Rims above 1 are the neck's: what a turning jaw uncovers there is skin, whatever the portrait's outline was.
+    let outline = min(zone.x, 1.0);
+    let neck = clamp(zone.x - 1.0, 0.0, 1.0);
+    let facing = mix(min(n.z, lit.x), n.z, neck);
+    let own = at.w * (1.0 - outline * (1.0 - smoothstep(0.08, 0.42, facing)));
+    let steer = at.w * (1.0 - outline * (1.0 - smoothstep(0.0, 0.15, facing)));
     let now = shade(n);
     let graze = smoothstep(0.15, 0.5, n.z) * smoothstep(0.15, 0.5, lit.x);
     let ratio = clamp(now / lit.y, 0.5, 1.8);
@@ -74,7 +77,7 @@ fn main(@builtin(global_invocation_id) id: vec3<u32>) {
     // A closing eye hides its rims; what the portrait shows of them, lashes and wet edges, would be smeared.
     let shut = select(beta[p.blink.x] - p.rest.x, beta[p.blink.y] - p.rest.y, lit.w < 0.0);
     let rim = 1.0 - abs(lit.w) * smoothstep(0.25, 0.7, shut);
-    let hidden = 1.0 - need * (1.0 - at.z);
+    let hidden = 1.0 - mix(need, smoothstep(0.05, 0.25, off), neck) * (1.0 - at.z);
     let bend = clamp(now / lit.z, 0.82, 1.25);
     look[v * 3u] = vec4<f32>(at.xy, own, min(min(lid, lip), min(rim, hidden)));
     look[v * 3u + 1u] = vec4<f32>(paint.xyz * pow(bend, 0.7), gain);
