@@ -3,10 +3,11 @@
 use super::seen::smoothstep;
 use crate::face::{FaceModel, Mask};
 
-/// Weights per vertex, 0 … 1.
+/// Weights per vertex, 0 … 1 unless said otherwise.
 #[derive(Clone, Debug)]
 pub(super) struct Zones {
-    /// The mesh decides what is seen: face and front of the neck; not the scalp, not the ears, where hair may lie.
+    /// 1 where the mesh decides what is seen: face and front of the neck. −1 on scalp and ears, where hair may lie: there the smooth field
+    /// decides, and keeps to the skull whatever the face beside it does.
     pub own: Vec<f32>,
     /// Ownership fades here where the surface turns away: the outline, but not the middle of the face. Above 1 on the neck, up to 2.
     pub rim: Vec<f32>,
@@ -45,7 +46,8 @@ impl Zones {
                     * smoothstep(0.095, 0.075, x.abs())
                     * smoothstep(-0.19, -0.16, y)
                     * smoothstep(-0.13, -0.09, z);
-                near_face[i].max(neck) * (1.0 - near_ears[i])
+                let own = near_face[i].max(neck) * (1.0 - near_ears[i]);
+                own - (1.0 - own) * near_ears[i].max(mask(Mask::Scalp)[i])
             })
             .collect();
         let rim = (0..v)

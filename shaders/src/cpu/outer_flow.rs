@@ -29,6 +29,7 @@ pub fn outer_flow(
             }
             let moved = [at[0] - cell[0], at[1] - cell[1]];
             let mut sum = [0.0f32; 3];
+            let mut still = 0.0;
             for (ox, oy) in [(0, 1), (2, 0), (3, 2), (1, 3)] {
                 let x = (cx * step + ox * step / 4).min(size - 1);
                 let y = (cy * step + oy * step / 4).min(size - 1);
@@ -46,11 +47,12 @@ pub fn outer_flow(
                 let l = [0, 1].map(|i| look[a][i] * b0 + look[b][i] * b1 + look[c][i] * b2);
                 let steer = look[a + 2][3] * b0 + look[b + 2][3] * b1 + look[c + 2][3] * b2;
                 let weight = 0.25 * smoothstep(0.6, 0.95, steer);
+                still += 0.25 * (-steer).clamp(0.0, 1.0);
                 sum[0] += (l[0] - x as f32 - 0.5) * weight;
                 sum[1] += (l[1] - y as f32 - 0.5) * weight;
                 sum[2] += weight;
             }
-            let all = sum[2] + p.anchor;
+            let all = sum[2] + p.anchor + still;
             rigid[cx] = moved;
             residual[cx] = [(sum[0] - moved[0] * sum[2]) / all, (sum[1] - moved[1] * sum[2]) / all, all.min(1.0), 0.0];
         }

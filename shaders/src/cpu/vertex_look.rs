@@ -41,8 +41,9 @@ pub fn vertex_look(
             let outline = zone[0].min(1.0);
             let neck = (zone[0] - 1.0).clamp(0.0, 1.0);
             let facing = mix(n[2].min(lit[0]), n[2], neck);
-            let own = at[3] * (1.0 - outline * (1.0 - smoothstep(0.08, 0.42, facing)));
-            let steer = at[3] * (1.0 - outline * (1.0 - smoothstep(0.0, 0.15, facing)));
+            let mine = at[3].max(0.0);
+            let own = mine * (1.0 - outline * (1.0 - smoothstep(0.08, 0.42, facing)));
+            let steer = mine * (1.0 - outline * (1.0 - smoothstep(0.0, 0.15, facing))) + at[3].min(0.0);
             let now = shade(light, n);
             let graze = smoothstep(0.15, 0.5, n[2]) * smoothstep(0.15, 0.5, lit[0]);
             let ratio = (now / lit[1]).clamp(0.5, 1.8);

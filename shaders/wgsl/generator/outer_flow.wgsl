@@ -1,6 +1,7 @@
 // The flow for everything that is not face: hair, ears, clothes. One invocation a cell of `step`² pixels.
 // rigid: where the head's motion alone puts the cell's source, minus the cell, in pixels: found by fixed point through a plate of depths and
-// head weights that lies over the portrait. residual: what the mesh says beyond that, with its weight; 0 with a small weight where it says nothing.
+// head weights that lies over the portrait. residual: what the mesh says beyond that, with its weight; 0 with a small weight
+// where it says nothing, 0 with a large one where ear or scalp shows.
 struct Params {
     row0: vec4<f32>, // camera space from head space: rotation and translation
     row1: vec4<f32>,
@@ -75,6 +76,7 @@ fn main(@builtin(global_invocation_id) id: vec3<u32>) {
     // Four pixels of the cell, in a rotated square about its middle.
     var offsets = array<vec2<u32>, 4>(vec2<u32>(0u, 1u), vec2<u32>(2u, 0u), vec2<u32>(3u, 2u), vec2<u32>(1u, 3u));
     var sum = vec3<f32>(0.0);
+    var still = 0.0;
     for (var i = 0u; i < 4u; i++) {
         let x = min(id.x * p.step + offsets[i].x * p.step / 4u, p.size - 1u);
         let y = min(id.y * p.step + offsets[i].y * p.step / 4u, p.size - 1u);
@@ -88,11 +90,12 @@ fn main(@builtin(global_invocation_id) id: vec3<u32>) {
                 let l = look[t.x * 3u].xy * b.x + look[t.y * 3u].xy * b.y + look[t.z * 3u].xy * c;
                 let steer = look[t.x * 3u + 2u].w * b.x + look[t.y * 3u + 2u].w * b.y + look[t.z * 3u + 2u].w * c;
                 let weight = 0.25 * smoothstep(0.6, 0.95, steer);
+                still += 0.25 * clamp(-steer, 0.0, 1.0);
                 sum += vec3<f32>(l.x - f32(x) - 0.5, l.y - f32(y) - 0.5, 1.0) * weight;
             }
         }
     }
-    let all = sum.z + p.anchor;
+    let all = sum.z + p.anchor + still;
     let k = id.y * p.cells + id.x;
     rigid[k] = moved;
     residual[k] = vec4<f32>((sum.xy - moved * sum.z) / all, min(all, 1.0), 0.0);

@@ -2,7 +2,7 @@
 // look (V · 3): row 0 source x, y px, own, trust · row 1 paint RGB, gain · row 2 eye x, y, lash, steer.
 //   own    1 where the mesh decides what a pixel shows, 0 where the smooth field around it does
 //   trust  1 where the warped portrait is right, 0 where paint must stand in
-//   steer  1 where what lies beside the mesh follows it
+//   steer  1 where what lies beside the mesh follows it, −1 where it stays with the skull whatever the face does (ears, scalp)
 //   gain   light on the driven face over light on the portrait, linear
 struct Params {
     vertices: u32,
@@ -63,8 +63,9 @@ fn main(@builtin(global_invocation_id) id: vec3<u32>) {
     let outline = min(zone.x, 1.0);
     let neck = clamp(zone.x - 1.0, 0.0, 1.0);
     let facing = mix(min(n.z, lit.x), n.z, neck);
-    let own = at.w * (1.0 - outline * (1.0 - smoothstep(0.08, 0.42, facing)));
-    let steer = at.w * (1.0 - outline * (1.0 - smoothstep(0.0, 0.15, facing)));
+    let mine = max(at.w, 0.0);
+    let own = mine * (1.0 - outline * (1.0 - smoothstep(0.08, 0.42, facing)));
+    let steer = mine * (1.0 - outline * (1.0 - smoothstep(0.0, 0.15, facing))) + min(at.w, 0.0);
     let now = shade(n);
     let graze = smoothstep(0.15, 0.5, n.z) * smoothstep(0.15, 0.5, lit.x);
     let ratio = clamp(now / lit.y, 0.5, 1.8);
