@@ -1,4 +1,4 @@
-//! Benchmarks of Vultus: `cargo run --release -p vultus-benches -- WHAT [OPTIONS]`. They measure and print; nothing here passes or fails.
+//! Benchmarks of Vultus: `cargo run --release -p vultus-benches -- WHAT`. They measure and print; nothing here passes or fails.
 #![forbid(unsafe_code)]
 #![allow(clippy::print_stdout, reason = "printing tables is what benchmarks are for")]
 

@@ -1,4 +1,4 @@
-//! The figures of DESIGN §9 that concern the lips, on the held-out clips of `benches/data/speech`: closure F1, aperture in silence and in noise,
+//! The figures that concern the lips, on the held-out clips of `benches/data/speech`: closure F1, aperture in silence and in noise,
 //! A/V offset, for every look-ahead; and how far each emotion moves the action units that it names.
 
 use std::path::{Path, PathBuf};

@@ -44,7 +44,7 @@ pub(crate) struct Speech {
     /// How strong the emotion is, from 1 to 3.
     #[arg(long, value_name = "1..3", default_value_t = 1.0, allow_negative_numbers = true)]
     pub(crate) intensity: f32,
-    /// Seed of head motion, blinks and gaze: the same seed gives the same film.
+    /// Seed of head motion, blinks and gaze: the same seed gives the same pictures.
     #[arg(long, value_name = "N", default_value_t = 0)]
     pub(crate) seed: u64,
     /// Frames of 40 ms that the model hears ahead of the one it decides, from 0 to 5.

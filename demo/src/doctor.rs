@@ -8,8 +8,14 @@ use cpal::traits::{DeviceTrait as _, HostTrait as _};
 use vultus::assets::{Assets, Source};
 use vultus::avatar::AvatarFile;
 use vultus::compute::{Backend, Compute, adapters};
+use vultus::emotion::Emotion;
+use vultus::face::FaceModel;
+use vultus::motion::{MotionModel, MotionSettings};
 
 use crate::setup::{EAC, FACE};
+
+/// Settings that any working network takes.
+const ANY: MotionSettings = MotionSettings { look_ahead: 0, emotion: Emotion::Neutral, intensity: 1.0, seed: 0 };
 
 /// Instructions that this build was compiled to use, as Linux names them.
 const NEEDED: [&str; 7] = ["avx2", "fma", "bmi1", "bmi2", "f16c", "movbe", "abm"];
@@ -136,6 +142,10 @@ fn files(out: &mut impl Write, weights: Option<&Path>, problems: &mut Vec<String
             let bytes = assets.read(&check.path)?;
             if check.path.ends_with(".avatar") {
                 AvatarFile::parse(&check.path, bytes)?;
+            } else if check.path == FACE {
+                FaceModel::read(assets.weights(FACE)?)?;
+            } else if check.path == EAC {
+                MotionModel::new(&Compute::Cpu, assets.weights(EAC)?, ANY)?;
             } else if check.path.ends_with(".safetensors") {
                 assets.weights(&check.path)?;
             }

@@ -34,6 +34,9 @@ pub(crate) fn open(weights: Option<&Path>, arguments: &Speech, output: &Path, fp
     check_output(output, arguments.audio.as_deref())?;
     if let Some(report) = &arguments.report {
         check_output(report, arguments.audio.as_deref())?;
+        if report == output {
+            bail!("--report and --output both name {}; give the report another name", report.display());
+        }
     }
     let assets = Assets::locate(weights)?;
     let (audio, reader) = match &arguments.audio {

@@ -103,6 +103,7 @@ impl Compute {
         };
         let tier = match std::env::var("VULTUS_TIER") {
             Err(_) => None,
+            Ok(value) if value.is_empty() => None,
             Ok(value) => {
                 let tier =
                     value.parse().map_err(|why| ComputeError::Environment { variable: "VULTUS_TIER", value, why });

@@ -33,10 +33,19 @@ impl AtomicFile {
     /// Opens the part file beside `target`. An existing `target` stays as it is until [`Self::commit`].
     ///
     /// # Errors
-    /// When `target` is a folder or its folder does not exist or cannot be written to.
+    /// When `target` is a folder, a pipe or a device, or its folder does not exist or cannot be written to.
     pub fn create(target: &Path) -> io::Result<Self> {
+        // A link is followed: the file it leads to is replaced, not the link.
+        let resolved = target.canonicalize().unwrap_or_else(|_| target.to_owned());
+        let target = resolved.as_path();
         if target.is_dir() || target.file_name().is_none() {
             return Err(io::ErrorKind::IsADirectory.into());
+        }
+        if target.exists() && !target.is_file() {
+            return Err(io::Error::new(
+                io::ErrorKind::InvalidInput,
+                "it is a pipe or a device; name a file (a film is written whole, then renamed)",
+            ));
         }
         let mut name = target.file_name().unwrap_or_default().to_owned();
         name.push(format!(".{}.part", std::process::id()));

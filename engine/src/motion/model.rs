@@ -14,6 +14,8 @@ pub const LOOK_AHEAD_MAX: usize = 5;
 
 /// Coefficients of the lids, where idle motion and emotion compete and the more closed one wins.
 const BLINKS: [usize; 2] = [0, 7];
+/// Widened eyes, each six places after its blink: a wide eye must still close.
+const WIDE_AFTER_BLINK: usize = 6;
 
 /// How a stream is set up.
 #[derive(Clone, Copy, Debug)]
@@ -128,6 +130,9 @@ impl MotionModel {
             let sum = if BLINKS.contains(&i) { b.max(*heard) } else { *b + heard };
             *b = sum.clamp(0.0, 1.0);
         }
+        for blink in BLINKS {
+            beta[blink + WIDE_AFTER_BLINK] *= 1.0 - beta[blink];
+        }
         let frame = MotionFrame { index: self.next, beta, pose: idle.pose };
         self.next += 1;
         Ok(Some(frame))
@@ -139,9 +144,37 @@ impl MotionModel {
     /// The GPU was lost.
     pub fn flush(&mut self) -> Result<Vec<MotionFrame>, ComputeError> {
         let mut frames = Vec::with_capacity(self.look_ahead);
-        for _ in 0..self.waiting.len() {
+        // One silence a frame of look-ahead, however few frames were heard.
+        for _ in 0..self.look_ahead {
             frames.extend(self.push(&[silent_column(); 4])?);
         }
         Ok(frames)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{LOOK_AHEAD_MAX, MotionModel, MotionSettings};
+    use crate::assets::Assets;
+    use crate::audio::silent_column;
+    use crate::compute::Compute;
+    use crate::emotion::Emotion;
+
+    #[test]
+    fn every_frame_heard_comes_out_at_every_look_ahead() {
+        for look_ahead in 0..=LOOK_AHEAD_MAX {
+            for heard in [1, 2, 7] {
+                let weights = Assets::embedded().weights("eac.safetensors").unwrap();
+                let settings = MotionSettings { look_ahead, emotion: Emotion::Neutral, intensity: 1.0, seed: 1 };
+                let mut model = MotionModel::new(&Compute::Cpu, weights, settings).unwrap();
+                let mut frames = Vec::new();
+                for _ in 0..heard {
+                    frames.extend(model.push(&[silent_column(); 4]).unwrap());
+                }
+                frames.extend(model.flush().unwrap());
+                let indices: Vec<u64> = frames.iter().map(|f| f.index).collect();
+                assert_eq!(indices, (0..heard).collect::<Vec<u64>>(), "look-ahead {look_ahead}");
+            }
+        }
     }
 }
