@@ -8,21 +8,8 @@ from pathlib import Path
 
 import numpy as np
 
-ARKIT = (
-    [f"eye{n}Left" for n in ("Blink", "LookDown", "LookIn", "LookOut", "LookUp", "Squint", "Wide")]
-    + [f"eye{n}Right" for n in ("Blink", "LookDown", "LookIn", "LookOut", "LookUp", "Squint", "Wide")]
-    + "jawForward jawLeft jawRight jawOpen mouthClose mouthFunnel mouthPucker mouthLeft mouthRight".split()
-    + [f"mouth{n}{s}" for n in ("Smile", "Frown", "Dimple", "Stretch") for s in ("Left", "Right")]
-    + "mouthRollLower mouthRollUpper mouthShrugLower mouthShrugUpper".split()
-    + [f"mouth{n}{s}" for n in ("Press", "LowerDown", "UpperUp") for s in ("Left", "Right")]
-    + "browDownLeft browDownRight browInnerUp browOuterUpLeft browOuterUpRight cheekPuff".split()
-    + "cheekSquintLeft cheekSquintRight noseSneerLeft noseSneerRight tongueOut".split()
-)
-OURS = (
-    "tongueTipUp tongueTipOut tongueBodyUp tongueBack tongueWide tongueDown "
-    "lipSeal lipsPart lowerLipUnderTeeth lipCornersIn browsTogether breatheIn"
-).split()
-NAMES = ARKIT + OURS
+from train.face.expressions import NAMES
+
 INDEX = {name: i for i, name in enumerate(NAMES)}
 EMOTIONS = "neutral angry contempt disgusted fear happy sad surprised".split()
 
