@@ -37,7 +37,12 @@ export class Cast extends EventTarget {
     if (!avatar) return;
     this.value = name;
     const input = this.#box.querySelector(`input[value="${CSS.escape(name)}"]`);
-    if (input) input.checked = true;
+    if (input) {
+      input.checked = true;
+      // On a narrow screen the row scrolls; the page itself must not.
+      const { offsetLeft, offsetWidth } = input.parentElement;
+      this.#box.scrollLeft = offsetLeft - (this.#box.clientWidth - offsetWidth) / 2;
+    }
     this.#name.textContent = avatar.name;
     this.#title.textContent = (avatar.title ?? '').replace(new RegExp(`^${avatar.name}[,:]?\\s*`, 'i'), '');
     const address = this.#pictures.get(name);

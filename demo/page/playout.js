@@ -3,9 +3,9 @@
 //
 // Picture: requestVideoFrameCallback gives a frame's rtpTimestamp and expectedDisplayTime (the browser's estimate; the next vertical
 // blank, so ± 1 refresh, 16.7 ms at 60 Hz, and never earlier).
-// Voice: getSynchronizationSources() gives the RTP time of the packet that was last handed on for playing, and when. Packets are 20 ms and
-// are handed on in 10 ms pieces, so the first sight of a packet is taken; polled at 4 ms, the error is about 5 ms. What the sound card adds
-// (AudioContext.outputLatency, the browser's own estimate) is added to it.
+// Voice: getSynchronizationSources() gives the RTP time of the packet that was last handed on for playing, and when, in whole milliseconds;
+// in Chromium it steps by a packet at a time, muted or not. What the sound card adds (AudioContext.outputLatency, the browser's own
+// estimate) is added to it. Together the error is about one refresh, most of it the picture's.
 
 const VIDEO_RATE = 90000;
 const VOICE_RATE = 48000;
