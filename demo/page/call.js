@@ -92,7 +92,7 @@ export class Call extends EventTarget {
     const query = new URLSearchParams(this.session ? { session: this.session } : this.#ask());
     const headers = { 'Content-Type': 'application/sdp' };
     const response = await request(`/v1/${kind}?${query}`, { method: 'POST', headers, body: connection.localDescription.sdp, signal });
-    const location = new URL(response.headers.get('Location') ?? '', window.location.href);
+    const location = response.headers.get('Location');
     if (signal.aborted) {
       leave(location);
     } else {
@@ -123,7 +123,7 @@ export class Call extends EventTarget {
 
   async #tick(connection) {
     const report = await connection.getStats();
-    if (connection !== this.connection || !this.#location) return;
+    if (connection !== this.connection) return;
     let bytes = 0;
     for (const entry of report.values()) if (entry.type === 'inbound-rtp') bytes += entry.bytesReceived;
     if (bytes !== this.#bytes.value) this.#bytes = { value: bytes, since: performance.now() };
@@ -192,15 +192,16 @@ export class Call extends EventTarget {
     const connection = this.connection;
     this.connection = null;
     connection?.close();
-    if (this.#location) leave(this.#location);
+    leave(this.#location);
     this.#location = null;
   }
 }
 
 /** Tells the server that this peer is gone; it would else notice by silence only, seconds later. */
 function leave(location) {
-  if (location.origin !== window.location.origin) return;
-  request(location.pathname, { method: 'DELETE', keepalive: true }).catch(() => {});
+  if (!location) return;
+  const address = new URL(location, window.location.href);
+  if (address.origin === window.location.origin) request(address.pathname, { method: 'DELETE', keepalive: true }).catch(() => {});
 }
 
 /** All candidates are in the offer (no trickle); half a second is plenty without STUN servers. */

@@ -29,6 +29,8 @@ class Room {
     chips: $('moods'), form: $('feeling'), words: $('feeling-words'), answer: $('feeling-answer'), slider: $('intensity'), output: $('intensity-words'),
   });
   #copied = 0;
+  #feeling = 0;
+  #felt = 0; // when the user last chose: the server's echo of an earlier choice is not to undo a later one
   #acting = false; // mute, interrupt and end are shown, not start
   hearChosen = null; // null until the user decides: then heard while a file plays, else not
 
@@ -39,10 +41,7 @@ class Room {
       listener: (measured) => this.measured(measured),
     });
     this.cast.addEventListener('pick', ({ detail }) => this.control.send({ type: 'avatar', avatar: detail }));
-    this.expression.addEventListener('feel', ({ detail }) => {
-      this.mark.wear(detail.emotion, detail.intensity);
-      this.control.send({ type: 'emotion', ...detail });
-    });
+    this.expression.addEventListener('feel', ({ detail }) => this.feel(detail));
     this.control.addEventListener('state', ({ detail }) => this.told(detail));
     this.control.addEventListener('stats', ({ detail }) => this.readOut.server(detail));
     this.control.addEventListener('error', ({ detail }) => { $('file-words').textContent = detail.error; });
@@ -61,6 +60,14 @@ class Room {
     $('copy').addEventListener('click', () => this.copy());
     microphones.onchange(() => this.devices());
     addEventListener('pagehide', () => this.end());
+  }
+
+  /** The slider says something at every pixel; ten times a second is enough. */
+  feel({ emotion, intensity }) {
+    this.mark.wear(emotion, intensity);
+    this.#felt = performance.now();
+    clearTimeout(this.#feeling);
+    this.#feeling = setTimeout(() => this.control.send({ type: 'emotion', emotion, intensity }), 80);
   }
 
   async load() {
@@ -101,7 +108,10 @@ class Room {
     if (withMicrophone) {
       this.say('Waiting for the microphone', 'busy');
       try {
-        this.listen(await microphones.open($('device').value));
+        const stream = await microphones.open($('device').value);
+        // While the browser asked, a sound file may have been started: that call stays.
+        if (this.call) return stream.getTracks().forEach((track) => track.stop());
+        this.listen(stream);
       } catch (error) {
         $('start').disabled = false;
         this.say('No microphone', 'warn');
@@ -288,13 +298,12 @@ class Room {
   }
 
   /** The session's state as the server tells it: another page or program may have changed it. */
-  told({ speaking, emotion, intensity, avatar }) {
+  told({ emotion, intensity, avatar }) {
     if (avatar) this.cast.show(avatar);
-    if (emotion) {
+    if (emotion && performance.now() - this.#felt > 1000) {
       this.expression.show(emotion, intensity ?? this.expression.intensity);
       this.mark.wear(emotion, this.expression.intensity);
     }
-    document.body.dataset.speaking = speaking ? 'yes' : 'no';
   }
 
   measured(measured) {
