@@ -92,11 +92,11 @@ class Windows:
             if rng.uniform() < 0.1:  # a notch or a lost band
                 first, width = int(rng.integers(0, MELS - 12)), int(rng.integers(3, 12))
                 columns[i, :, first : first + width] -= float(rng.uniform(0.2, 1.5))
-            if self.corpus.quiet and rng.uniform() < 0.5:
+            if self.corpus.quiet and rng.uniform() < 0.55:
                 a, b = self.corpus.quiet[rng.integers(len(self.corpus.quiet))]
                 start = 4 * int(rng.integers(a, b - self.frames - 2))
                 noise = self.corpus.columns[rng.integers(len(self.corpus.columns)), start : start + count].float()
-                below = rng.uniform(5, 50) / 4.343 - gain[i, 0, 0]  # signal to noise ratio 5 … 50 dB
+                below = rng.uniform(2, 50) / 4.343 - gain[i, 0, 0]  # signal to noise ratio 2 … 50 dB
                 columns[i] = torch.logaddexp(columns[i] * 4, noise * 4 - below) / 4
         return columns.clamp(min=SILENT)
 
