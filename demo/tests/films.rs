@@ -84,6 +84,20 @@ fn a_film_has_every_frame_and_a_report() {
 }
 
 #[test]
+fn the_same_seed_gives_the_same_file() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path();
+    clip(path, 2.5);
+    let film = |name: &str, seed: &str| {
+        vultus(path, &["render", "speech.wav", "-o", name, "--size", "256", "--seed", seed]);
+        fs::read(path.join(name)).unwrap()
+    };
+    let first = film("a.mp4", "3");
+    assert!(first == film("b.mp4", "3"), "two runs with one seed differ");
+    assert!(first != film("c.mp4", "4"), "another seed changes nothing");
+}
+
+#[test]
 fn coefficients_repeat_and_agree_in_both_formats() {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path();

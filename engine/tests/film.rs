@@ -124,6 +124,18 @@ fn a_film_decodes_to_what_went_in() {
 }
 
 #[test]
+fn the_order_of_arrival_does_not_change_the_file() {
+    let dir = tempfile::tempdir().unwrap();
+    let (in_step, sound_first) = (dir.path().join("in_step.mp4"), dir.path().join("sound_first.mp4"));
+    let frames = make(&in_step);
+    let mut film = Film::create(&sound_first, SIZE, FPS, 1, 44_100).unwrap();
+    sound().chunks(4801).for_each(|piece| film.push_sound(piece).unwrap());
+    (0..frames).for_each(|frame| film.push_picture(&picture(frame)).map(drop).unwrap());
+    film.finish().unwrap();
+    assert!(fs::read(in_step).unwrap() == fs::read(sound_first).unwrap(), "the two films differ");
+}
+
+#[test]
 fn an_unfinished_film_leaves_nothing() {
     let dir = tempfile::tempdir().unwrap();
     let target = dir.path().join("film.mp4");

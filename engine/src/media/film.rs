@@ -6,6 +6,9 @@ use std::time::{Duration, Instant};
 use super::{AtomicFile, H264Encoder, I420, MediaError, Mp4Writer, OPUS_RATE, OpusEncoder, Tracks};
 
 /// A film in the making. It appears under its name with [`Film::finish`]; dropped before, it leaves nothing behind.
+///
+/// Pictures and sound may come in any order and in pieces of any length: the file is the same. Push them about in step: what runs
+/// ahead of the other waits in memory.
 pub struct Film {
     target: std::path::PathBuf,
     video: H264Encoder,

@@ -6,6 +6,7 @@
 mod atomic;
 mod film;
 mod h264;
+mod interleave;
 mod mp4;
 mod opus;
 mod yuv;

@@ -1,7 +1,8 @@
 //! MP4, written front to back: media data as it comes, the index at the end.
 //!
-//! Memory grows by four bytes a sample (its length) and a few bytes a chunk. Chunks of about half a second of video and the
-//! sound beside it alternate, so that a player reads the file from front to back too.
+//! Memory grows by four bytes a sample (its length) and a few bytes a chunk; a track that runs ahead of the other waits in
+//! memory. Chunks of about half a second of video and the sound beside it alternate (`interleave.rs`), so that a player reads
+//! the file from front to back too.
 
 use std::io::{Seek, SeekFrom, Write};
 use std::num::{NonZeroU16, NonZeroU32};
@@ -14,6 +15,7 @@ use shiguredo_mp4::boxes::{
 };
 use shiguredo_mp4::{BoxSize, BoxType, Either, Encode, FixedPointNumber, LanguageCode, Mp4FileTime, Uint};
 
+use super::interleave::{Track, write_chunks};
 use super::opus::{OPUS_RATE, PACKET_FRAMES};
 
 /// Ticks a second of the movie and its sound: 48 kHz frames, so that the sound's length is exact.
@@ -42,37 +44,6 @@ pub struct Tracks {
     pub input_rate: u32,
 }
 
-/// One track's index and the samples that wait for their chunk.
-#[derive(Default)]
-struct Track {
-    sizes: Vec<u32>,
-    /// Offset in the file and number of samples.
-    chunks: Vec<(u64, u32)>,
-    pending: Vec<u8>,
-    pending_samples: u32,
-}
-
-impl Track {
-    fn append(&mut self, sample: &[u8]) -> std::io::Result<()> {
-        let size = u32::try_from(sample.len()).map_err(|_| std::io::ErrorKind::FileTooLarge)?;
-        self.sizes.push(size);
-        self.pending.extend_from_slice(sample);
-        self.pending_samples += 1;
-        Ok(())
-    }
-
-    fn flush(&mut self, out: &mut impl Write, position: &mut u64) -> std::io::Result<()> {
-        if self.pending_samples > 0 {
-            out.write_all(&self.pending)?;
-            self.chunks.push((*position, self.pending_samples));
-            *position += self.pending.len() as u64;
-            self.pending.clear();
-            self.pending_samples = 0;
-        }
-        Ok(())
-    }
-}
-
 /// Writes one file. See the module's text.
 pub struct Mp4Writer<W> {
     out: W,
@@ -99,11 +70,14 @@ impl<W: Write + Seek> Mp4Writer<W> {
         let mdat_start = head.len() as u64;
         head.extend(mdat_header(MDAT_HEADER as u64));
         out.write_all(&head)?;
+        // Ticks of the movie; a chunk is the least number of whole frames that last half a second.
+        let frame = u64::from(MOVIE_TICKS / tracks.fps);
+        let chunk = frame * u64::from(tracks.fps.div_ceil(2));
         Ok(Self {
             out,
             tracks,
-            video: Track::default(),
-            audio: Track::default(),
+            video: Track::new(frame, chunk),
+            audio: Track::new(PACKET_FRAMES as u64, chunk),
             keyframes: Vec::new(),
             mdat_start,
             position: head.len() as u64,
@@ -121,10 +95,7 @@ impl<W: Write + Seek> Mp4Writer<W> {
             let number = u32::try_from(self.video.sizes.len()).ok().and_then(NonZeroU32::new);
             self.keyframes.push(number.ok_or(std::io::ErrorKind::FileTooLarge)?);
         }
-        if self.video.pending_samples * 2 >= self.tracks.fps {
-            self.flush()?;
-        }
-        Ok(())
+        self.write_chunks(false)
     }
 
     /// Appends a packet of 20 ms of sound.
@@ -133,11 +104,7 @@ impl<W: Write + Seek> Mp4Writer<W> {
     /// When `out` does not take it.
     pub fn audio(&mut self, packet: &[u8]) -> std::io::Result<()> {
         self.audio.append(packet)?;
-        // Sound that runs ahead of the video (it waits for frames) must not pile up.
-        if self.audio.pending_samples >= 100 {
-            self.flush()?;
-        }
-        Ok(())
+        self.write_chunks(false)
     }
 
     /// Writes the index and gives `out` back. `sound_frames` is the length of the sound at 48 kHz without its delay;
@@ -146,7 +113,7 @@ impl<W: Write + Seek> Mp4Writer<W> {
     /// # Errors
     /// When `out` does not take it or a parameter set is no such thing.
     pub fn finish(mut self, sound_frames: u64, sps: &[u8], pps: &[u8]) -> std::io::Result<W> {
-        self.flush()?;
+        self.write_chunks(true)?;
         let moov = self.movie(sound_frames, sps, pps)?;
         self.out.write_all(&moov.encode_to_vec().map_err(std::io::Error::other)?)?;
         self.out.seek(SeekFrom::Start(self.mdat_start))?;
@@ -155,9 +122,8 @@ impl<W: Write + Seek> Mp4Writer<W> {
         Ok(self.out)
     }
 
-    fn flush(&mut self) -> std::io::Result<()> {
-        self.video.flush(&mut self.out, &mut self.position)?;
-        self.audio.flush(&mut self.out, &mut self.position)
+    fn write_chunks(&mut self, all: bool) -> std::io::Result<()> {
+        write_chunks(&mut self.video, &mut self.audio, &mut self.out, &mut self.position, all)
     }
 
     fn movie(&self, sound_frames: u64, sps: &[u8], pps: &[u8]) -> std::io::Result<MoovBox> {
