@@ -139,6 +139,57 @@ fn a_truncated_file_is_used_as_far_as_it_goes() {
     assert!(stats.truncated && stats.warnings()[0].contains("truncated"));
 }
 
+/// The bytes with other lengths of the whole and of the data in the header.
+fn with_lengths(mut wav: Vec<u8>, whole: u32, data: u32) -> Vec<u8> {
+    wav[4..8].copy_from_slice(&whole.to_le_bytes());
+    wav[40..44].copy_from_slice(&data.to_le_bytes());
+    wav
+}
+
+#[test]
+fn a_wav_that_was_piped_is_complete() {
+    // ffmpeg, SoX, arecord, a recorder that was killed, and one that knows nothing at all.
+    let lengths = [(u32::MAX, u32::MAX), (0x7fff_f024, 0x7fff_f000), (0x8000_0024, 0x8000_0000), (36, 0), (0, 0)];
+    for (whole, data) in lengths {
+        let name = format!("lengths {whole:#x} and {data:#x}");
+        let bytes = with_lengths(tone_wav(16_000, 1), whole, data);
+        let reader = AudioReader::from_bytes("test", bytes.clone()).unwrap();
+        assert_eq!(reader.info().frames, None, "{name}");
+        let (pcm, stats) = hear(reader).unwrap_or_else(|e| panic!("{name}: {e}"));
+        assert_eq!((pcm.len(), stats.warnings()), (8000, vec![]), "{name}");
+        assert_tone(&pcm, 1.0, 1e-3, &name);
+        assert!(matches!(hear_bytes(bytes[..44].to_vec()), Err(AudioError::NoSamples(_))), "{name}");
+    }
+    // An empty chunk of data with another behind it is empty.
+    let mut empty = [&wav(1, 16, 16_000, 1, &[])[..], b"note\x04\0\0\0four"].concat();
+    empty[4..8].copy_from_slice(&48u32.to_le_bytes());
+    assert!(matches!(hear_bytes(empty), Err(AudioError::NoSamples(_))));
+    // A length that is only a little wrong is a length.
+    let (_, stats) = hear_bytes(with_lengths(tone_wav(16_000, 1), 36 + 100_000, 100_000)).unwrap();
+    assert!(stats.truncated);
+}
+
+#[cfg(unix)]
+#[test]
+fn a_pipe_is_heard() {
+    for name in ["tone.flac", "piped.wav"] {
+        let dir = tempfile::tempdir().unwrap();
+        let pipe = dir.path().join(name);
+        assert!(std::process::Command::new("mkfifo").arg(&pipe).status().unwrap().success());
+        let bytes = match name {
+            "tone.flac" => fs::read(fixture(name)).unwrap(),
+            _ => with_lengths(tone_wav(16_000, 1), u32::MAX, u32::MAX),
+        };
+        let writer = std::thread::spawn({
+            let pipe = pipe.clone();
+            move || fs::write(pipe, bytes)
+        });
+        let (pcm, stats) = hear(AudioReader::open(&pipe).unwrap()).unwrap();
+        writer.join().unwrap().unwrap();
+        assert_eq!((pcm.len(), stats.warnings()), (8000, vec![]), "{name}");
+    }
+}
+
 #[test]
 fn bad_files_say_what_is_wrong() {
     let error = |bytes: &[u8]| hear_bytes(bytes.to_vec()).unwrap_err();

@@ -14,6 +14,7 @@ use symphonia::core::meta::MetadataOptions;
 use thiserror::Error;
 
 use super::fold::stereo_weights;
+use super::wav_header;
 use crate::io_advice;
 
 /// Rates that make sense as sound, Hz.
@@ -131,6 +132,8 @@ pub struct AudioReader {
     mono: Vec<f32>,
     stats: AudioStats,
     first_error: Option<String>,
+    /// Whether the end of the bytes is the end of the sound, because nothing said how long it is.
+    open_ended: bool,
     ended: bool,
 }
 
@@ -171,6 +174,8 @@ impl AudioReader {
         if let Some(extension) = extension {
             hint.with_extension(extension);
         }
+        let (source, open_ended) =
+            wav_header::look(source).map_err(|cause| AudioError::Read { file: file.clone(), cause })?;
         let stream = MediaSourceStream::new(source, Default::default());
         let format = symphonia::default::get_probe()
             .probe(&hint, stream, FormatOptions::default(), MetadataOptions::default())
@@ -192,18 +197,16 @@ impl AudioReader {
             return Err(unsupported(&format!("a sample rate of {rate} Hz")));
         }
         let channels = parameters.channels.clone().ok_or_else(|| unsupported("no stated channel count"))?;
-        if channels.count() == 0 || track.num_frames == Some(0) {
+        // What an open-ended file says of its length elsewhere is no better.
+        let frames = track.num_frames.filter(|_| !open_ended);
+        if channels.count() == 0 || frames == Some(0) {
             return Err(AudioError::NoSamples(file));
         }
         let decoder = symphonia::default::get_codecs()
             .make_audio_decoder(parameters, &AudioDecoderOptions::default())
             .map_err(|_| unsupported("an encoding that has no decoder here"))?;
-        let info = AudioInfo {
-            rate: rate as usize,
-            channels: channels.count(),
-            speakers: channels.count().min(2),
-            frames: track.num_frames,
-        };
+        let info =
+            AudioInfo { rate: rate as usize, channels: channels.count(), speakers: channels.count().min(2), frames };
         let (track, weights) = (track.id, stereo_weights(&channels));
         Ok(Self {
             file,
@@ -217,6 +220,7 @@ impl AudioReader {
             mono: Vec::new(),
             stats: AudioStats::default(),
             first_error: None,
+            open_ended,
             ended: false,
         })
     }
@@ -268,6 +272,7 @@ impl AudioReader {
                     self.ended = true;
                     return Err(AudioError::Read { file: self.file.clone(), cause });
                 }
+                Err(SymphoniaError::IoError(_)) if self.open_ended => self.ended = true,
                 Err(error) => self.end_early(&error.to_string()),
             }
         }
@@ -289,13 +294,9 @@ impl AudioReader {
                 None => AudioError::NoSamples(file),
             });
         }
-        // A writer that did not know the length (a pipe) leaves the largest number in the header.
-        let unknown = |frames: u64| frames * self.info.channels as u64 >= u64::from(u32::MAX) / 8;
-        if self.info.frames.is_some_and(|frames| !unknown(frames) && frames > self.stats.frames) {
-            // Encoder padding may be trimmed; a tenth of a second less is not what a user calls truncated.
-            let missing = self.info.frames.unwrap_or(0) - self.stats.frames;
-            self.stats.truncated |= missing as usize > self.info.rate / 10;
-        }
+        // Encoder padding may be trimmed; a tenth of a second less is not what a user calls truncated.
+        let missing = self.info.frames.unwrap_or(0).saturating_sub(self.stats.frames);
+        self.stats.truncated |= missing > self.info.rate as u64 / 10;
         Ok(())
     }
 

@@ -8,6 +8,7 @@ mod decode;
 mod fold;
 mod mel;
 mod resample;
+mod wav_header;
 
 pub use decode::{AudioBlock, AudioError, AudioInfo, AudioReader, AudioStats};
 pub use mel::{LogMel, MELS, mel_filters, silent_column};
