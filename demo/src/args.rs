@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use clap::builder::styling::{AnsiColor, Styles};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use vultus::compute::Backend;
+use vultus::motion::LOOK_AHEAD_MAX;
 
 const STYLES: Styles =
     Styles::styled().header(AnsiColor::Green.on_default().bold()).usage(AnsiColor::Green.on_default().bold());
@@ -42,13 +43,13 @@ pub(crate) struct Speech {
     #[arg(long, value_name = "NAME", default_value = "neutral")]
     pub(crate) emotion: String,
     /// How strong the emotion is, from 1 to 3.
-    #[arg(long, value_name = "1..3", default_value_t = 1.0, allow_negative_numbers = true)]
+    #[arg(long, value_name = "1..3", default_value_t = 1.0, allow_hyphen_values = true, value_parser = intensity)]
     pub(crate) intensity: f32,
     /// Seed of head motion, blinks and gaze: the same seed gives the same pictures.
-    #[arg(long, value_name = "N", default_value_t = 0)]
+    #[arg(long, value_name = "N", default_value_t = 0, allow_hyphen_values = true, value_parser = seed)]
     pub(crate) seed: u64,
     /// Frames of 40 ms that the model hears ahead of the one it decides, from 0 to 5.
-    #[arg(long, value_name = "0..5", default_value_t = 2)]
+    #[arg(long, value_name = "0..5", default_value_t = 2, allow_hyphen_values = true, value_parser = lookahead)]
     pub(crate) lookahead: usize,
     /// Where networks and pictures are computed.
     #[arg(long, value_enum, default_value_t = BackendName::Auto)]
@@ -125,6 +126,20 @@ impl From<BackendName> for Backend {
     }
 }
 
+// What the standard library says of a number that is none ("invalid digit found in string") helps nobody.
+
+fn intensity(text: &str) -> Result<f32, String> {
+    text.parse().map_err(|_| "give a number from 1 (natural) to 3 (strongest)".into())
+}
+
+fn seed(text: &str) -> Result<u64, String> {
+    text.parse().map_err(|_| format!("give a whole number from 0 to {}", u64::MAX))
+}
+
+fn lookahead(text: &str) -> Result<usize, String> {
+    text.parse().map_err(|_| format!("give a whole number of frames from 0 to {LOOK_AHEAD_MAX}"))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -134,5 +149,19 @@ mod tests {
         use clap::CommandFactory as _;
         Arguments::command().debug_assert();
         assert!(vultus::pipeline::FRAME_RATES.iter().all(|rate| FrameRate::from_str(&rate.to_string(), false).is_ok()));
+    }
+
+    #[test]
+    fn numbers_that_are_none_say_what_is_possible() {
+        for (option, value, advice) in [
+            ("--lookahead", "-1", "give a whole number of frames from 0 to 5"),
+            ("--lookahead", "2.5", "give a whole number of frames from 0 to 5"),
+            ("--seed", "-1", "give a whole number from 0 to 18446744073709551615"),
+            ("--intensity", "strong", "give a number from 1 (natural) to 3 (strongest)"),
+        ] {
+            let error = Arguments::try_parse_from(["vultus", "coeffs", "-o", "out.json", option, value]).unwrap_err();
+            let text = error.to_string();
+            assert!(text.contains(advice) && text.contains(&format!("invalid value '{value}'")), "{text}");
+        }
     }
 }
