@@ -86,30 +86,15 @@ impl Compute {
     /// # Errors
     /// No adapter where a GPU is asked for; a bad environment variable; a failing driver.
     pub fn open(backend: Backend) -> Result<Self, ComputeError> {
-        let backend = match (backend, std::env::var("VULTUS_BACKEND")) {
-            (Backend::Auto, Ok(v)) => match v.as_str() {
-                "gpu" => Backend::Gpu,
-                "cpu" => Backend::Cpu,
-                "auto" | "" => Backend::Auto,
-                _ => {
-                    return Err(ComputeError::Environment {
-                        variable: "VULTUS_BACKEND",
-                        value: v,
-                        why: "use gpu, cpu or auto".into(),
-                    });
-                }
-            },
-            (b, _) => b,
-        };
-        let tier = match std::env::var("VULTUS_TIER") {
-            Err(_) => None,
-            Ok(value) if value.is_empty() => None,
-            Ok(value) => {
-                let tier =
-                    value.parse().map_err(|why| ComputeError::Environment { variable: "VULTUS_TIER", value, why });
-                Some(tier?)
-            }
-        };
+        // Both are looked at even where `backend` leaves nothing to decide: a mistake in them would show up some other day.
+        let forced = environment("VULTUS_BACKEND", |value| match value {
+            "gpu" => Ok(Backend::Gpu),
+            "cpu" => Ok(Backend::Cpu),
+            "auto" => Ok(Backend::Auto),
+            _ => Err("use gpu, cpu or auto".into()),
+        })?;
+        let tier = environment("VULTUS_TIER", str::parse)?;
+        let backend = if backend == Backend::Auto { forced.unwrap_or_default() } else { backend };
         match backend {
             Backend::Cpu => Ok(Self::Cpu),
             Backend::Gpu => Ok(Self::Gpu(Arc::new(Device::open(true, tier)?))),
@@ -144,6 +129,13 @@ impl Compute {
             Self::Gpu(device) => Executor::Gpu(Box::new(GpuExecutor::new(Arc::clone(device), plan))),
         }
     }
+}
+
+/// The value of an environment variable; `None` where it is not set or empty.
+fn environment<T>(variable: &'static str, read: impl Fn(&str) -> Result<T, String>) -> Result<Option<T>, ComputeError> {
+    let Some(value) = std::env::var_os(variable).filter(|value| !value.is_empty()) else { return Ok(None) };
+    let value = value.to_string_lossy();
+    read(&value).map(Some).map_err(|why| ComputeError::Environment { variable, value: value.into_owned(), why })
 }
 
 /// A plan bound to a backend, ready for replay.
