@@ -1,6 +1,6 @@
 //! The report about a run, for people and for scripts.
 
-use std::io::Write as _;
+use std::io::{self, Write as _};
 use std::path::Path;
 use std::time::{Duration, Instant};
 
@@ -8,7 +8,7 @@ use anyhow::{Context as _, Result};
 use serde::{Serialize, Serializer};
 use vultus::audio::AudioStats;
 use vultus::compute::Compute;
-use vultus::media::AtomicFile;
+use vultus::media::{AtomicFile, MediaError};
 use vultus::stream::Rendered;
 use vultus::timing::StageSummary;
 
@@ -96,11 +96,11 @@ impl Report {
 
     /// Writes the report as JSON.
     pub(crate) fn write(&self, path: &Path) -> Result<()> {
-        let context = || format!("cannot write the report {}", path.display());
-        let mut file = AtomicFile::create(path).with_context(context)?;
-        serde_json::to_writer_pretty(&mut file, self).with_context(context)?;
-        file.write_all(b"\n").with_context(context)?;
-        file.commit().with_context(context)
+        let failed = |cause: io::Error| MediaError::Write { file: path.display().to_string(), cause };
+        let mut file = AtomicFile::create(path).map_err(failed)?;
+        serde_json::to_writer_pretty(&mut file, self).map_err(|e| failed(e.into()))?;
+        file.write_all(b"\n").map_err(failed)?;
+        file.commit().map_err(failed).context("the output is complete, but not its report")
     }
 
     /// One line for people.

@@ -27,9 +27,13 @@ fn wav(rate: u32, data: &[u8]) -> Vec<u8> {
 }
 
 fn vultus(dir: &Path, arguments: &[&str]) -> Output {
+    vultus_with(dir, arguments, ("VULTUS_BACKEND", "cpu"))
+}
+
+fn vultus_with(dir: &Path, arguments: &[&str], (variable, value): (&str, &str)) -> Output {
     let mut command = Command::new(env!("CARGO_BIN_EXE_vultus"));
     command.current_dir(dir).args(arguments).env_remove("VULTUS_WEIGHTS").env("VULTUS_BACKEND", "cpu");
-    command.output().expect("the binary was just built")
+    command.env(variable, value).output().expect("the binary was just built")
 }
 
 fn names(dir: &Path) -> Vec<PathBuf> {
@@ -84,6 +88,21 @@ fn names_and_numbers_that_are_not_there() {
 }
 
 #[test]
+fn environment_variables_with_other_values() {
+    let dir = folder();
+    for (variable, accepted) in
+        [("VULTUS_BACKEND", "use gpu, cpu or auto"), ("VULTUS_TIER", "use base, subgroup or matrix")]
+    {
+        let run = ["coeffs", "speech.wav", "-o", "out.json", "--backend", "cpu"];
+        let output = vultus_with(dir.path(), &run, (variable, "foo"));
+        let stderr = String::from_utf8(output.stderr).unwrap();
+        assert_eq!(output.status.code(), Some(1), "{stderr}");
+        assert!(stderr.contains(&format!("{variable}=foo")) && stderr.contains(accepted), "{stderr}");
+    }
+    assert!(!dir.path().join("out.json").exists());
+}
+
+#[test]
 fn outputs_that_cannot_be_written() {
     let dir = folder();
     let to = |output: &'static str| ["coeffs", "speech.wav", "-o", output];
@@ -93,6 +112,15 @@ fn outputs_that_cannot_be_written() {
     fails(dir.path(), &to("out.json"), &["out.json is a folder"]);
     fs::copy(dir.path().join("speech.wav"), dir.path().join("speech.json")).unwrap();
     fails(dir.path(), &["coeffs", "speech.json", "-o", "speech.json"], &["is also the sound to read"]);
+    let long = format!("{}.json", "n".repeat(251));
+    fails(
+        dir.path(),
+        &["coeffs", "speech.wav", "-o", &long],
+        &["longer than this disk allows", "choose a shorter one"],
+    );
+    fails(dir.path(), &["coeffs", &long, "-o", "out2.json"], &["no file can have so long a name"]);
+    let report = ["coeffs", "speech.wav", "-o", "out2.json", "--report", &long];
+    fails(dir.path(), &report, &["longer than this disk allows"]);
     let report = ["coeffs", "speech.wav", "-o", "out2.json", "--report", "no/report.json"];
     fails(dir.path(), &report, &["no/report.json", "folder no does not exist"]);
 }

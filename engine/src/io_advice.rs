@@ -9,7 +9,8 @@ pub(crate) fn reading(error: &Error) -> String {
         Kind::PermissionDenied => "permission denied; make it readable for you",
         Kind::IsADirectory => "it is a folder; give a file",
         Kind::NotADirectory => "a part of its path is a file, not a folder; check its path",
-        _ => return error.to_string(),
+        Kind::InvalidFilename => "no file can have so long a name; check its path",
+        _ => return words(error),
     };
     advice.into()
 }
@@ -25,7 +26,14 @@ pub(crate) fn writing(error: &Error) -> String {
         Kind::ReadOnlyFilesystem => "the file system is read-only; choose another folder with -o",
         Kind::IsADirectory => "it is a folder; give a file name with -o",
         Kind::NotADirectory => "a part of its path is a file, not a folder; choose another with -o",
-        _ => return error.to_string(),
+        Kind::InvalidFilename => "its name is longer than this disk allows; choose a shorter one with -o",
+        _ => return words(error),
     };
     advice.into()
+}
+
+/// The operating system's words without their number.
+fn words(error: &Error) -> String {
+    let text = error.to_string();
+    text.split_once(" (os error").map_or(text.as_str(), |(words, _)| words).into()
 }

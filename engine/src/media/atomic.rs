@@ -1,6 +1,6 @@
 //! A file that appears under its name only when it is complete.
 //!
-//! Bytes go to `NAME.<process>.part` in the same folder. [`AtomicFile::commit`] renames it; dropping it in any other way
+//! Bytes go to `NAME.<process>-<number>.part` in the same folder. [`AtomicFile::commit`] renames it; dropping it in any other way
 //! removes it: an error, a panic, a cancelled run. A process that has to leave at once (the second ctrl-C) calls
 //! [`remove_unfinished`] first.
 
@@ -8,10 +8,14 @@ use std::collections::BTreeSet;
 use std::fs::{self, File};
 use std::io::{self, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
 
 /// Every part file of this process that is neither committed nor removed yet.
 static UNFINISHED: Mutex<BTreeSet<PathBuf>> = Mutex::new(BTreeSet::new());
+
+/// Bytes of the name that a part file keeps: file systems allow 255 in all.
+const NAME_KEPT: usize = 200;
 
 /// Removes the part files of this process. For use right before the process exits.
 pub fn remove_unfinished() {
@@ -47,9 +51,13 @@ impl AtomicFile {
                 "it is a pipe or a device; name a file (a film is written whole, then renamed)",
             ));
         }
-        let mut name = target.file_name().unwrap_or_default().to_owned();
-        name.push(format!(".{}.part", std::process::id()));
-        let part = target.with_file_name(name);
+        // A name that is too long for the file is better refused now than when the file is complete.
+        if let Err(error) = fs::symlink_metadata(target)
+            && error.kind() == io::ErrorKind::InvalidFilename
+        {
+            return Err(error);
+        }
+        let part = target.with_file_name(part_name(&target.file_name().unwrap_or_default().to_string_lossy()));
         let file = File::create(&part)?;
         UNFINISHED.lock().unwrap_or_else(PoisonError::into_inner).insert(part.clone());
         Ok(Self { file, part, target: target.to_owned() })
@@ -71,6 +79,13 @@ impl AtomicFile {
         UNFINISHED.lock().unwrap_or_else(PoisonError::into_inner).remove(&self.part);
         Ok(())
     }
+}
+
+/// A name that no other unfinished file has.
+fn part_name(name: &str) -> String {
+    static NUMBER: AtomicU64 = AtomicU64::new(0);
+    let number = NUMBER.fetch_add(1, Ordering::Relaxed);
+    format!("{}.{}-{number}.part", &name[..name.floor_char_boundary(NAME_KEPT)], std::process::id())
 }
 
 impl Drop for AtomicFile {
@@ -121,6 +136,24 @@ mod tests {
         file.write_all(b"new").unwrap();
         file.commit().unwrap();
         assert_eq!((names(dir.path()), fs::read(&target).unwrap()), (vec!["out.mp4".into()], b"new".to_vec()));
+    }
+
+    #[test]
+    fn every_name_that_the_disk_allows_will_do() {
+        let dir = tempfile::tempdir().unwrap();
+        for name in ["n".repeat(255), "é".repeat(127)] {
+            let target = dir.path().join(&name);
+            // Two at a time keep apart.
+            let (first, second) = (AtomicFile::create(&target).unwrap(), AtomicFile::create(&target).unwrap());
+            assert_eq!(names(dir.path()).len(), 2);
+            drop(first);
+            second.commit().unwrap();
+            assert_eq!(names(dir.path()), [name]);
+            fs::remove_file(target).unwrap();
+        }
+        let error = AtomicFile::create(&dir.path().join("n".repeat(256))).unwrap_err();
+        assert_eq!(error.kind(), io::ErrorKind::InvalidFilename);
+        assert_eq!(names(dir.path()).len(), 0);
     }
 
     #[test]
