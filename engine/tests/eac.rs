@@ -1,4 +1,4 @@
-//! EAC against the activations that PyTorch wrote (`train/eac/golden.py`), layer by layer, on every executor.
+//! EAC against the activations that PyTorch wrote (`train/goldens/eac.py`), layer by layer, on every executor.
 
 mod common;
 

@@ -1,4 +1,4 @@
-//! The streaming mel front-end against the golden file written by `train/speech/golden.py`.
+//! The streaming mel front-end against the golden file written by `train/goldens/mel.py`.
 
 use vultus::audio::{LogMel, MELS, mel_filters};
 use vultus::weights::WeightReader;

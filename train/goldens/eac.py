@@ -1,4 +1,4 @@
-"""Golden activations of the network, for the Rust tests.
+"""Golden activations of the network, for the Rust tests: `python -m train.goldens.eac --weights weights/eac.safetensors`. Needs PyTorch.
 
 `small.*` is a seeded network of the same shape but narrow, with every layer's activation. `full.*` is the shipped
 network on one window, final outputs only. Every weight is rounded to f16 first, as in the shipped file.
@@ -11,8 +11,8 @@ from pathlib import Path
 import torch
 from safetensors.torch import load_file, save_file
 
-from .config import load_config
-from .model import Eac, tokens_from_columns
+from train.eac.config import load_config
+from train.eac.model import Eac, tokens_from_columns
 
 SMALL = dict(
     frames=8, columns=12, mels=80, width=32, blocks=2, heads=4, feed_forward=64, kernel=7,

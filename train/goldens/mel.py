@@ -1,4 +1,4 @@
-"""Golden mel columns for the Rust tests: one second of PCM with everything odd in it."""
+"""Golden mel columns for the Rust tests: `python -m train.goldens.mel`. One second of PCM with everything odd in it."""
 
 import argparse
 from pathlib import Path
@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 from safetensors.numpy import save_file
 
-from .mel import RATE, filters, log_mel
+from train.speech.mel import RATE, filters, log_mel
 
 
 def odd_second():

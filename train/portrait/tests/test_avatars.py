@@ -72,12 +72,21 @@ def test_manifest_knows_every_avatar():
 
 
 def test_truth_pictures(model):
-    for path in (ROOT / "benches/data/truth").glob("*/truth.json"):
+    paths = sorted((ROOT / "benches/data/truth").glob("*/truth.json"))
+    assert len(paths) >= 3, "the figures are about three people at least"
+    for path in paths:
         truth = json.loads(path.read_text())
         assert (ROOT / f"weights/avatars/{truth['avatar']}.avatar").exists() and truth["cases"]
         for case in truth["cases"]:
             assert Image.open(path.parent / case["image"]).size == (truth["size"],) * 2
             assert set(case["beta"]) <= set(model.names) and len(case["dpose"]) == 6
+
+
+def test_manifest_admits_what_the_commands_do_not_repeat():
+    """The card names them; whoever reads the manifest only shall know too."""
+    how = {Path(e["name"]).stem: e["how"] for e in tomllib.loads((ROOT / "weights/manifest.toml").read_text())["file"]}
+    for words, names in {"brows": "george jonas lea", "earlier build": "amara ingrid lea"}.items():
+        assert {name for name in (path.stem for path in AVATARS) if words in how[name]} == set(names.split()), words
 
 
 def test_people_are_well_formed():

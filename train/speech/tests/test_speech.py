@@ -7,7 +7,6 @@ import numpy as np
 import pytest
 
 from train.eac.metrics import closure_counts, offset_ms, precision_recall, shut_runs
-from train.speech import golden
 from train.speech.mel import MELS, SILENT, filters, log_mel
 from train.speech.phones import expand, find_bursts, from_cmu, from_espeak, join_silences
 from train.speech.sentences import Sentences
@@ -38,13 +37,6 @@ def test_columns_do_not_depend_on_what_comes_later():
 
 def test_silence_is_the_floor():
     assert np.allclose(log_mel(np.zeros(6400)), SILENT)
-
-
-def test_mel_golden_is_what_the_code_makes():
-    safetensors = pytest.importorskip("safetensors.numpy")
-    kept = safetensors.load_file(ROOT / "engine/tests/golden/mel.safetensors")
-    for name, value in golden.build().items():
-        np.testing.assert_allclose(kept[name], value, atol=1e-5, err_msg=name)
 
 
 def test_names_of_every_engine():
