@@ -44,7 +44,7 @@ const tenth = (value) => (value === null ? null : Math.round(value * 10) / 10);
 
 async function measure() {
   const seconds = Number(query.get('seconds')) || 60;
-  const region = (query.get('mouth') ?? '0.35,0.52,0.3,0.2').split(',').map(Number);
+  const region = (query.get('mouth') ?? '0.38,0.54,0.24,0.16').split(',').map(Number);
   const on = query.has('processed');
   const stream = await navigator.mediaDevices.getUserMedia({ audio: { echoCancellation: on, noiseSuppression: on, autoGainControl: on } });
   const [microphone] = stream.getAudioTracks();
