@@ -121,11 +121,15 @@ def test_streaming_shows_position_31_minus_lookahead():
 
 
 def test_steps_on_one_batch_lower_its_loss(corpus):
-    trainer = Trainer(small_config(), corpus, stand_in())
+    # One step is only sure to go down where it is small: Adam's first is as long as its rate, whatever the gradient.
+    careful = small_config()
+    careful["train"]["rate"] = 1e-5
+    trainer = Trainer(careful, corpus, stand_in())
     batch = trainer.windows.batch(4)
+    assert trainer.advance(0.0, batch)["total"] > trainer.advance(0.0, batch)["total"]
+
+    trainer = Trainer(small_config(), corpus, stand_in())
     first = trainer.advance(0.0, batch)["total"]
-    second = trainer.advance(0.0, batch)["total"]
-    assert second < first
     for _ in range(30):
         last = trainer.advance(0.0, batch)["total"]
     assert last < 0.6 * first
