@@ -5,6 +5,7 @@ mod avatars;
 mod cancel;
 mod coeffs;
 mod console;
+mod desktop;
 mod doctor;
 mod errors;
 mod render;
@@ -19,6 +20,7 @@ use clap::Parser as _;
 use crate::args::{Arguments, Command};
 
 fn main() -> ExitCode {
+    desktop::leave_out_device_choice();
     let start = Instant::now();
     if let Err(missing) = doctor::require_cpu() {
         return errors::tell(&missing);
