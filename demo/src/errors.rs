@@ -16,6 +16,13 @@ pub(crate) fn tell(error: &Error) -> ExitCode {
     if error.downcast_ref::<std::io::Error>().is_some_and(|e| e.kind() == std::io::ErrorKind::BrokenPipe) {
         return ExitCode::SUCCESS;
     }
+    // Files have errors of their own that name them: what is left is the output that everybody has.
+    if let Some(e) = error.downcast_ref::<std::io::Error>() {
+        let text = e.to_string();
+        let words = text.split_once(" (os error").map_or(text.as_str(), |(words, _)| words);
+        eprintln!("vultus: cannot write to standard output: {words}");
+        return ExitCode::FAILURE;
+    }
     eprintln!("vultus: {error:#}");
     if matches!(error.downcast_ref(), Some(RenderError::Cancelled)) {
         return ExitCode::from(CANCELLED);

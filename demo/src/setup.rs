@@ -1,12 +1,14 @@
 //! From arguments to the parts of the engine that both `render` and `coeffs` need.
 
-use std::path::Path;
+use std::io;
+use std::path::{Path, PathBuf};
 
 use anyhow::{Result, bail};
 use vultus::assets::{Assets, SAMPLE};
 use vultus::audio::AudioReader;
 use vultus::compute::Compute;
 use vultus::face::FaceModel;
+use vultus::media::{AtomicFile, MediaError};
 use vultus::motion::{LOOK_AHEAD_MAX, MotionModel, MotionSettings};
 use vultus::pipeline::SpeechToMotion;
 
@@ -34,7 +36,7 @@ pub(crate) fn open(weights: Option<&Path>, arguments: &Speech, output: &Path, fp
     check_output(output, arguments.audio.as_deref())?;
     if let Some(report) = &arguments.report {
         check_output(report, arguments.audio.as_deref())?;
-        if report == output {
+        if place(report) == place(output) {
             bail!("--report and --output both name {}; give the report another name", report.display());
         }
     }
@@ -66,6 +68,14 @@ fn settings(arguments: &Speech) -> Result<MotionSettings> {
     })
 }
 
+/// The same for every spelling of a path to the same file, be it there or not.
+fn place(path: &Path) -> Option<PathBuf> {
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    path.canonicalize()
+        .or_else(|_| Ok::<_, io::Error>(folder.canonicalize()?.join(path.file_name().unwrap_or_default())))
+        .ok()
+}
+
 /// Finds out before the work, not after it, that the result could not be written.
 fn check_output(output: &Path, audio: Option<&Path>) -> Result<()> {
     let shown = output.display();
@@ -73,12 +83,14 @@ fn check_output(output: &Path, audio: Option<&Path>) -> Result<()> {
         bail!("{shown} is a folder; give a file name in it");
     }
     let folder = output.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    if !folder.is_dir() {
+    if !folder.exists() {
         bail!("cannot write {shown}: the folder {} does not exist; create it first", folder.display());
     }
     let same = |audio: &Path| Some(audio.canonicalize().ok()? == output.canonicalize().ok()?);
     if audio.and_then(same) == Some(true) {
         bail!("{shown} is also the sound to read; give another name for the output");
     }
+    // Everything else that the system may have against it, it says when asked; the file disappears again at once.
+    AtomicFile::create(output).map(drop).map_err(|cause| MediaError::Write { file: shown.to_string(), cause })?;
     Ok(())
 }

@@ -121,8 +121,32 @@ fn outputs_that_cannot_be_written() {
     fails(dir.path(), &["coeffs", &long, "-o", "out2.json"], &["no file can have so long a name"]);
     let report = ["coeffs", "speech.wav", "-o", "out2.json", "--report", &long];
     fails(dir.path(), &report, &["longer than this disk allows"]);
+    fails(dir.path(), &to("speech.wav/out.json"), &["a part of its path is a file, not a folder"]);
+    let report = ["coeffs", "speech.wav", "-o", "out2.json", "--report", "./out2.json"];
+    fails(dir.path(), &report, &["--report and --output both name"]);
     let report = ["coeffs", "speech.wav", "-o", "out2.json", "--report", "no/report.json"];
     fails(dir.path(), &report, &["no/report.json", "folder no does not exist"]);
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn a_standard_output_that_is_full() {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_vultus"));
+    let full = fs::OpenOptions::new().write(true).open("/dev/full").unwrap();
+    let output = command.arg("avatars").env_remove("VULTUS_WEIGHTS").stdout(full).output().unwrap();
+    assert_eq!(output.status.code(), Some(1));
+    let stderr = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(stderr, "vultus: cannot write to standard output: No space left on device\n");
+}
+
+/// Mesa's device chooser is left out where there is no desktop: it would only complain.
+#[cfg(unix)]
+#[test]
+fn nothing_is_said_about_a_missing_desktop() {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_vultus"));
+    command.arg("doctor").env_remove("VULTUS_WEIGHTS").env_remove("XDG_RUNTIME_DIR").env_remove("NODEVICE_SELECT");
+    let stderr = String::from_utf8(command.output().unwrap().stderr).unwrap();
+    assert!(!stderr.contains("XDG_RUNTIME_DIR"), "{stderr}");
 }
 
 #[test]

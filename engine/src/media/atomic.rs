@@ -39,8 +39,9 @@ impl AtomicFile {
     /// # Errors
     /// When `target` is a folder, a pipe or a device, or its folder does not exist or cannot be written to.
     pub fn create(target: &Path) -> io::Result<Self> {
-        // A link is followed: the file it leads to is replaced, not the link.
-        let resolved = target.canonicalize().unwrap_or_else(|_| target.to_owned());
+        // A link is followed: the file it leads to is replaced, not the link, even where that file is yet to be made.
+        let behind = |_| Ok::<_, io::Error>(target.with_file_name("").join(fs::read_link(target)?));
+        let resolved = target.canonicalize().or_else(behind).unwrap_or_else(|_| target.to_owned());
         let target = resolved.as_path();
         if target.is_dir() || target.file_name().is_none() {
             return Err(io::ErrorKind::IsADirectory.into());
@@ -154,6 +155,20 @@ mod tests {
         let error = AtomicFile::create(&dir.path().join("n".repeat(256))).unwrap_err();
         assert_eq!(error.kind(), io::ErrorKind::InvalidFilename);
         assert_eq!(names(dir.path()).len(), 0);
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn links_stay_links() {
+        let dir = tempfile::tempdir().unwrap();
+        let (link, target) = (dir.path().join("link.mp4"), dir.path().join("out.mp4"));
+        std::os::unix::fs::symlink("out.mp4", &link).unwrap();
+        for content in ["made", "replaced"] {
+            let mut file = AtomicFile::create(&link).unwrap();
+            file.write_all(content.as_bytes()).unwrap();
+            file.commit().unwrap();
+            assert_eq!((fs::read(&target).unwrap(), fs::read_link(&link).unwrap()), (content.into(), "out.mp4".into()));
+        }
     }
 
     #[test]
