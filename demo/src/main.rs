@@ -10,6 +10,7 @@ mod doctor;
 mod errors;
 mod render;
 mod report;
+mod serve;
 mod setup;
 
 use std::process::ExitCode;

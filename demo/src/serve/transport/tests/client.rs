@@ -1,0 +1,248 @@
+//! A browser's part, played by the same crate, and a recorder of what happens to the peer.
+
+use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
+
+use bytes::Bytes;
+use rtc::interceptor::Registry;
+use rtc::media_stream::MediaStreamTrack;
+use rtc::peer_connection::configuration::interceptor_registry::register_default_interceptors;
+use rtc::peer_connection::configuration::media_engine::MediaEngine;
+use rtc::peer_connection::configuration::setting_engine::SettingEngineBuilder;
+use rtc::rtcp::payload_feedbacks::picture_loss_indication::PictureLossIndication;
+use rtc::rtp::Packet;
+use rtc::rtp_transceiver::rtp_sender::{RTCRtpCodec, RTCRtpCodingParameters, RTCRtpEncodingParameters, RtpCodecKind};
+use rtc::rtp_transceiver::{RTCRtpTransceiverDirection, RTCRtpTransceiverInit};
+use tokio::sync::{mpsc, watch};
+use webrtc::media_stream::track_local::{TrackLocal, static_rtp::TrackLocalStaticRTP};
+use webrtc::media_stream::track_remote::{TrackRemote, TrackRemoteEvent};
+use webrtc::peer_connection::{
+    PeerConnection, PeerConnectionBuilder, PeerConnectionEventHandler, RTCIceGatheringState, RTCPeerConnectionState,
+    RTCSessionDescription,
+};
+use webrtc::runtime::TokioRuntime;
+
+use super::super::{PeerEvents, Role, VideoUnit, VoiceUnit};
+
+/// Waits for a condition that must come; the time is a guard against waiting for ever, not a figure.
+pub(super) async fn eventually(what: &str, condition: impl Fn() -> bool) {
+    for _ in 0..6000 {
+        if condition() {
+            return;
+        }
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+    panic!("this never came: {what}");
+}
+
+/// Writes down what happens to a peer.
+#[derive(Default)]
+pub(super) struct Log {
+    pub(super) microphone: Mutex<Vec<(Vec<u8>, u16, u32)>>,
+    pub(super) key_frames: AtomicUsize,
+    pub(super) connected: AtomicUsize,
+    pub(super) sent: AtomicUsize,
+    pub(super) closed: Mutex<Vec<String>>,
+}
+
+impl Log {
+    pub(super) fn count(counter: &AtomicUsize) -> usize {
+        counter.load(SeqCst)
+    }
+
+    pub(super) fn ends(&self) -> Vec<String> {
+        self.closed.lock().unwrap().clone()
+    }
+}
+
+impl PeerEvents for Log {
+    fn microphone(&self, packet: &[u8], sequence: u16, timestamp: u32) {
+        self.microphone.lock().unwrap().push((packet.to_vec(), sequence, timestamp));
+    }
+
+    fn key_frame_wanted(&self) {
+        self.key_frames.fetch_add(1, SeqCst);
+    }
+
+    fn bitrate(&self, _: u32) {}
+
+    fn connected(&self) {
+        self.connected.fetch_add(1, SeqCst);
+    }
+
+    fn closed(&self, why: &str) {
+        self.closed.lock().unwrap().push(why.to_owned());
+    }
+
+    fn sent(&self, _: Instant) {
+        self.sent.fetch_add(1, SeqCst);
+    }
+}
+
+/// The picture track with its SSRC, once it sends.
+type Remote = Arc<Mutex<Option<(Arc<dyn TrackRemote>, u32)>>>;
+
+/// A connection that plays a browser.
+pub(super) struct Client {
+    pub(super) connection: Arc<dyn PeerConnection>,
+    pub(super) video: mpsc::UnboundedReceiver<Packet>,
+    pub(super) voice: mpsc::UnboundedReceiver<Packet>,
+    remote_video: Remote,
+    microphone: Option<Arc<TrackLocalStaticRTP>>,
+    pub(super) offer: String,
+}
+
+struct Handler {
+    gathered: watch::Sender<bool>,
+    video: mpsc::UnboundedSender<Packet>,
+    voice: mpsc::UnboundedSender<Packet>,
+    remote_video: Remote,
+}
+
+#[async_trait::async_trait]
+impl PeerConnectionEventHandler for Handler {
+    async fn on_ice_gathering_state_change(&self, state: RTCIceGatheringState) {
+        self.gathered.send_replace(state == RTCIceGatheringState::Complete);
+    }
+
+    async fn on_connection_state_change(&self, _: RTCPeerConnectionState) {}
+
+    async fn on_track(&self, track: Arc<dyn TrackRemote>) {
+        let video = track.kind().await == RtpCodecKind::Video;
+        let packets = if video { self.video.clone() } else { self.voice.clone() };
+        let remote = self.remote_video.clone();
+        tokio::spawn(async move {
+            while let Some(event) = track.poll().await {
+                if let TrackRemoteEvent::OnRtpPacket(packet) = event {
+                    if video {
+                        *remote.lock().unwrap() = Some((track.clone(), packet.header.ssrc));
+                    }
+                    let _ = packets.send(packet);
+                }
+            }
+            remote.lock().unwrap().take();
+        });
+    }
+}
+
+const MICROPHONE_SSRC: u32 = 77;
+
+impl Client {
+    pub(super) async fn new(role: Role) -> Client {
+        let mut media = MediaEngine::default();
+        media.register_default_codecs().unwrap();
+        let registry = register_default_interceptors(Registry::new(), &mut media).unwrap();
+        let settings = SettingEngineBuilder::new()
+            .with_include_loopback_candidate(true)
+            .with_multicast_dns_mode(rtc::ice::mdns::MulticastDnsMode::Disabled)
+            .build();
+        let (gathered, mut is_gathered) = watch::channel(false);
+        let (video_in, video) = mpsc::unbounded_channel();
+        let (voice_in, voice) = mpsc::unbounded_channel();
+        let remote_video = Arc::new(Mutex::new(None));
+        let connection = PeerConnectionBuilder::new()
+            .with_media_engine(media)
+            .with_setting_engine(settings)
+            .with_interceptor_registry(registry)
+            .with_handler(Arc::new(Handler {
+                gathered,
+                video: video_in,
+                voice: voice_in,
+                remote_video: remote_video.clone(),
+            }))
+            .with_runtime(Arc::new(TokioRuntime))
+            .with_udp_addrs(vec!["127.0.0.1:0"])
+            .build()
+            .await
+            .unwrap();
+        let connection: Arc<dyn PeerConnection> = Arc::new(connection);
+        let receive = |streams| RTCRtpTransceiverInit {
+            direction: RTCRtpTransceiverDirection::Recvonly,
+            streams,
+            send_encodings: vec![],
+        };
+        if role != Role::Microphone {
+            connection.add_transceiver_from_kind(RtpCodecKind::Video, Some(receive(vec![]))).await.unwrap();
+        }
+        let mut microphone = None;
+        if role == Role::Watch {
+            connection.add_transceiver_from_kind(RtpCodecKind::Audio, Some(receive(vec![]))).await.unwrap();
+        } else {
+            let codec = RTCRtpCodec {
+                mime_type: "audio/opus".to_owned(),
+                clock_rate: 48_000,
+                channels: 2,
+                sdp_fmtp_line: "minptime=10;useinbandfec=1".to_owned(),
+                rtcp_feedback: vec![],
+            };
+            let coding = RTCRtpCodingParameters { ssrc: Some(MICROPHONE_SSRC), ..Default::default() };
+            let encoding =
+                RTCRtpEncodingParameters { rtp_coding_parameters: coding, active: true, codec, ..Default::default() };
+            let name = || "microphone".to_owned();
+            let track = Arc::new(TrackLocalStaticRTP::new(MediaStreamTrack::new(
+                name(),
+                name(),
+                name(),
+                RtpCodecKind::Audio,
+                vec![encoding],
+            )));
+            connection.add_track(track.clone()).await.unwrap();
+            microphone = Some(track);
+        }
+        let offer = connection.create_offer(None).await.unwrap();
+        connection.set_local_description(offer).await.unwrap();
+        is_gathered.wait_for(|gathered| *gathered).await.unwrap();
+        let offer = connection.local_description().await.unwrap().sdp;
+        Client { connection, video, voice, remote_video, microphone, offer }
+    }
+
+    pub(super) async fn take(&self, answer: &str) {
+        let answer = RTCSessionDescription::answer(answer.to_owned()).unwrap();
+        self.connection.set_remote_description(answer).await.unwrap();
+    }
+
+    /// One packet of the microphone.
+    pub(super) async fn speak(&self, payload: &[u8], sequence: u16, timestamp: u32) {
+        let mut packet = Packet { payload: Bytes::copy_from_slice(payload), ..Packet::default() };
+        packet.header.version = 2;
+        packet.header.ssrc = MICROPHONE_SSRC;
+        packet.header.payload_type = 111;
+        packet.header.sequence_number = sequence;
+        packet.header.timestamp = timestamp;
+        self.microphone.as_ref().unwrap().write_rtp(packet).await.unwrap();
+    }
+
+    /// Asks for a key frame, as a browser does that cannot decode.
+    pub(super) async fn lose_picture(&self) {
+        let (track, media_ssrc) = self.remote_video.lock().unwrap().clone().unwrap();
+        track.write_rtcp(vec![Box::new(PictureLossIndication { sender_ssrc: 0, media_ssrc })]).await.unwrap();
+    }
+
+    pub(super) async fn close(&self) {
+        self.connection.close().await.unwrap();
+    }
+}
+
+/// A picture of several packets whose bytes follow from its number: parameter sets and an IDR slice, or one slice.
+pub(super) fn picture(number: u64, key: bool) -> VideoUnit {
+    let slice = |kind: u8, length: usize| {
+        let mut nal = vec![0, 0, 0, 1, kind];
+        nal.extend((0..length).map(|at| 1 + ((at as u64 * 7 + number * 13) % 251) as u8));
+        nal
+    };
+    let mut data = Vec::new();
+    if key {
+        data.extend([0, 0, 0, 1, 0x67, 0x42, 0xe0, 0x1f, 0xda]);
+        data.extend([0, 0, 0, 1, 0x68, 0xce, 0x3c, 0x80]);
+        data.extend(slice(0x65, 5000));
+    } else {
+        data.extend(slice(0x61, 3000));
+    }
+    VideoUnit { data: data.into(), key, clock: number * 1920, heard: Instant::now(), encoded: Instant::now() }
+}
+
+/// A voice packet whose bytes follow from its number.
+pub(super) fn voice(number: u64) -> VoiceUnit {
+    VoiceUnit { data: vec![0xf8, number as u8, 1, 2, 3].into(), clock: number * 960 }
+}
