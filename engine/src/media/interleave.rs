@@ -96,8 +96,12 @@ pub(super) fn write_chunks(
 mod tests {
     use super::*;
 
-    /// What two tracks give, sample by sample in the order of `arrivals` (whether it is video).
-    fn written(arrivals: impl IntoIterator<Item = bool>) -> (Vec<u8>, [Vec<(u64, u32)>; 2], usize) {
+    /// Offset and number of samples of each chunk.
+    type Chunks = Vec<(u64, u32)>;
+
+    /// What two tracks give, sample by sample in the order of `arrivals` (whether it is video): the bytes, the chunks of video
+    /// and sound, and how many chunks waited at most.
+    fn written(arrivals: impl IntoIterator<Item = bool>) -> (Vec<u8>, [Chunks; 2], usize) {
         let (mut video, mut audio) = (Track::new(40, 520), Track::new(20, 520));
         let (mut out, mut position, mut most) = (Vec::new(), 0, 0);
         for is_video in arrivals {
