@@ -4,6 +4,7 @@
 
 mod kernels;
 mod motion;
+mod picture;
 mod speech;
 mod stats;
 
@@ -11,15 +12,23 @@ const USAGE: &str = "\
 benches WHAT
   eac          one frame of the motion network on each executor
   speech       closure F1, aperture in silence and noise, A/V offset, emotion effect on held-out voices
+  picture      PSNR and SSIM against path-traced pictures, and contact sheets; [--truth DIR] [--out DIR]
   kernels      each kernel of the motion plan on the CPU executor
 ";
 
 fn main() {
-    let what = std::env::args().nth(1).unwrap_or_default();
+    let mut arguments = std::env::args().skip(1);
+    let what = arguments.next().unwrap_or_default();
     println!("{}", stats::machine());
     match what.as_str() {
         "eac" => motion::run(),
         "speech" => speech::run(),
+        "picture" => {
+            if let Err(error) = picture::run(arguments) {
+                eprintln!("{error}");
+                std::process::exit(1);
+            }
+        }
         "kernels" => kernels::run(),
         _ => {
             eprint!("{USAGE}");

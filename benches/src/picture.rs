@@ -1,9 +1,7 @@
-//! Compares the geometric generator with path-traced pictures of other expressions:
-//! `cargo run --release -p vultus --example eval_warp [-- --truth benches/data/truth --out DIR]`.
+//! The geometric generator against path-traced pictures of other expressions.
 //!
 //! TRUTH/NAME/truth.json names the avatar, and for each case its picture, expression and head motion. Prints PSNR (dB) and SSIM in the boxes of
-//! face, mouth and eyes for "copy the portrait", "warp only" and "full"; writes eval_warp.json and a contact sheet a person (truth, warp, full).
-#![allow(clippy::print_stdout, reason = "a tool that reports to its user")]
+//! face, mouth and eyes for "copy the portrait", "warp only" and "full"; writes picture.json and a contact sheet a person (truth, warp, full).
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -25,17 +23,18 @@ const BOXES: [&str; 3] = ["face", "mouth", "eyes"];
 /// Case → box → way → figures of each person.
 type Table = BTreeMap<String, BTreeMap<&'static str, BTreeMap<&'static str, Vec<[f64; 2]>>>>;
 
-fn main() -> Result<(), Error> {
+/// `arguments`: `[--truth DIR] [--out DIR]`.
+pub(crate) fn run(mut arguments: impl Iterator<Item = String>) -> Result<(), Error> {
     let (mut truth, mut out) = (PathBuf::from("benches/data/truth"), PathBuf::from("."));
-    let mut args = std::env::args().skip(1);
-    while let Some(a) = args.next() {
-        let value = args.next().ok_or("every option takes a value")?;
-        match a.as_str() {
+    while let Some(option) = arguments.next() {
+        let value = arguments.next().ok_or("every option takes a value")?;
+        match option.as_str() {
             "--truth" => truth = value.into(),
             "--out" => out = value.into(),
-            _ => return Err(format!("unknown option {a}").into()),
+            _ => return Err(format!("unknown option {option}").into()),
         }
     }
+    std::fs::create_dir_all(&out)?;
     let assets = Assets::locate(None)?;
     let model = FaceModel::read(assets.weights("face.safetensors")?)?;
     let compute = Compute::open(Backend::Auto)?;
@@ -67,7 +66,7 @@ fn main() -> Result<(), Error> {
             BOXES.map(|b| format!("{:<44}", cell(b))).join("")
         );
     }
-    std::fs::write(out.join("eval_warp.json"), serde_json::to_vec_pretty(&json!(table))?)?;
+    std::fs::write(out.join("picture.json"), serde_json::to_vec_pretty(&json!(table))?)?;
     Ok(())
 }
 
@@ -119,7 +118,7 @@ fn one_person(
             image::imageops::replace(&mut sheet, &tile, (column * size) as i64, (row * size) as i64);
         }
     }
-    sheet.save(out.join(format!("eval_warp_{}.png", avatar.name)))?;
+    sheet.save(out.join(format!("picture_{}.png", avatar.name)))?;
     Ok(())
 }
 
