@@ -13,15 +13,23 @@ pub(super) struct Paint {
     pub colour: Vec<[f32; 3]>,
     /// (V) the light that the paint's colour came with.
     pub light: Vec<f32>,
+    /// (V) what the lower teeth lose of their colour under the upper ones when the mouth is nearly shut, 0 … 1.
+    pub shaded: Vec<f32>,
+    /// (V) linear RGB that lining and tongue gain then: light that reaches them between the teeth.
+    pub glow: Vec<[f32; 3]>,
     /// Linear colour of the lash line.
     pub lash: [f32; 3],
 }
 
-/// Albedo of lining, teeth, gums and tongue.
+/// Albedo of lining, teeth (with their gloss), gums and tongue. These and the lengths below fit path-traced mouths.
 const LINING: [f32; 3] = [0.12, 0.011, 0.010];
-const TEETH: [f32; 3] = [0.93, 0.90, 0.84];
+const TEETH: [f32; 3] = [1.05, 1.01, 0.945];
 const GUM: [f32; 3] = [0.46, 0.18, 0.16];
-const TONGUE: [f32; 3] = [0.24, 0.032, 0.030];
+const TONGUE: [f32; 3] = [0.40, 0.023, 0.017];
+/// Light that comes back from every side of the mouth, however deep, as a share of the teeth's.
+const BOUNCE: [f32; 3] = [0.006, 0.0015, 0.0012];
+/// The same between rows of teeth that nearly touch.
+const GLOW: [f32; 3] = [0.17, 0.065, 0.054];
 
 impl Paint {
     /// `white` is the colour of the eyes' white in the portrait.
@@ -74,13 +82,14 @@ impl Paint {
         let mut lights = Vec::with_capacity(v);
         for i in 0..v {
             let deep = (lip_depth - face.shape[i][2] - 0.006).max(0.0);
-            let open = (-deep / 0.018).exp().max(0.2);
+            let open = (-deep / 0.0095).exp().max(0.11);
             let inside = |albedo: [f32; 3]| std::array::from_fn(|c| albedo[c] * shine[c] * open);
+            let soft = |albedo: [f32; 3]| std::array::from_fn(|c| (albedo[c] * open + BOUNCE[c]) * shine[c]);
             colour.push(match face.region[i] {
                 4 => inside(TEETH),
                 5 => inside(GUM),
-                6 => inside(TONGUE),
-                _ if lining[i] => inside(LINING),
+                6 => soft(TONGUE),
+                _ if lining[i] => soft(LINING),
                 _ => {
                     // Lids: a quarter of what is around them, the rest the skin's usual colour in the light that falls there.
                     let lid = 0.75 * zones.lid[i];
@@ -93,6 +102,8 @@ impl Paint {
             });
             lights.push(spread[i][3]);
         }
+        let cavity = |i: usize| face.region[i] == 6 || (face.region[i] == 0 && lining[i]);
+        let glow = (0..v).map(|i| if cavity(i) { [0, 1, 2].map(|c| GLOW[c] * shine[c]) } else { [0.0; 3] }).collect();
         let dark = {
             let mut at: Vec<[f32; 3]> =
                 (0..v).filter(|i| zones.margin[*i] > 0.5 && face.normals[*i][2] > 0.0).map(|i| raw[i]).collect();
@@ -100,8 +111,17 @@ impl Paint {
             at.get(at.len() / 8).copied().unwrap_or(light.skin.map(|c| 0.1 * c))
         };
         let limit = 0.16 * luminance(light.skin) / luminance(dark).max(1e-4);
-        Self { colour, light: lights, lash: dark.map(|c| c * limit.min(1.0)) }
+        let shaded = lower_row(model, face, zones);
+        Self { colour, light: lights, shaded, glow, lash: dark.map(|c| c * limit.min(1.0)) }
     }
+}
+
+/// (V) how much the upper teeth shade the lower when the mouth is nearly shut: most at their tips.
+fn lower_row(model: &FaceModel, face: &SourceFace, zones: &Zones) -> Vec<f32> {
+    let lower = |i: usize| face.region[i] == 4 && zones.jaw[i] > 0.2;
+    let tip = (0..model.vertices()).filter(|i| lower(*i)).map(|i| model.mean[i][1]).fold(f32::MIN, f32::max);
+    let shade = |i: usize| 0.37 + 0.38 * smoothstep(tip - 0.008, tip - 0.001, model.mean[i][1]);
+    (0..model.vertices()).map(|i| if lower(i) { shade(i) } else { 0.0 }).collect()
 }
 
 /// (V) vertices that only triangles of the mouth's lining use.

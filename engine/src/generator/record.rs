@@ -108,9 +108,11 @@ fn vertex_look(
     let around = plan.constant("triangles around", &setup.around);
     let light = plan.constant("skin light", &setup.light);
     let blink = ["eyeBlinkLeft", "eyeBlinkRight"].map(|n| model.expression_index(n).unwrap_or(0) as u32);
+    let jaw = model.expression_index("jawOpen").unwrap_or(0) as u32;
+    let rest = blink.map(|i| avatar.beta[i as usize]);
     let look = plan.temp("vertex look", 12 * v);
     plan.dispatch(
-        VertexLookParams { vertices: v as u32, gain_power: 0.7, blink, rest: blink.map(|i| avatar.beta[i as usize]) },
+        VertexLookParams { vertices: v as u32, gain_power: 0.7, blink, rest, jaw, ..Default::default() },
         &[first, around, stretch, face.normals, fixed, light, face.beta, look],
         Grid::linear(v),
     );

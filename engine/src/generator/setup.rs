@@ -29,7 +29,8 @@ pub struct Setup {
     pub eyes: Vec<[f32; 4]>,
     /// Linear colour of the lash line.
     pub lash: [f32; 3],
-    /// (F) a number for each part between which edges are smoothed: the region, 8 for skin that follows the jaw, 9 for the upper lids.
+    /// (F) a number for each part between which edges are smoothed: the region, 1 for all inside the mouth, 8 for skin that follows the jaw,
+    /// 9 for the upper lids.
     pub parts: Vec<u32>,
     /// Pixels per pixel of the face that lengths are meant for.
     pub scale: f32,
@@ -62,6 +63,12 @@ impl Setup {
             let [r, g, b] = paint.colour[i];
             vertices.push([x, y, face.seen[i], zones.own[i]]);
             vertices.push([r, g, b, zones.margin[i]]);
+            if part == 2.0 {
+                let [r, g, b] = paint.glow[i];
+                vertices.push([paint.shaded[i], 0.0, 0.0, part]);
+                vertices.push([r, g, b, 0.0]);
+                continue;
+            }
             vertices.push([zones.rim[i], zones.lid[i], zones.lip[i], part]);
             let [ex, ey] = eyes.direction[i];
             let last = if part == 1.0 { [ex, ey] } else { [paint.light[i].max(1e-3), zones.eye_rim[i]] };
@@ -100,6 +107,7 @@ fn parts(model: &FaceModel, zones: &Zones) -> Vec<u32> {
     let part = |t: &[u32; 4]| match t[3] {
         0 if mean(t, &zones.lid) > 0.5 => 9,
         0 if mean(t, &zones.jaw) > 0.35 => 8,
+        1 | 4..=6 => 1,
         region => region,
     };
     model.triangles.iter().map(part).collect()

@@ -39,7 +39,14 @@ pub(crate) fn cases() -> Vec<Case> {
                 Data::F32(Scene::unit(12, 64)),
                 Data::F32(vec![9.0; 12 * v]),
             ];
-            let params = VertexLookParams { vertices: v as u32, gain_power: 0.7, blink: [0, 7], rest: [0.1, 0.0] };
+            let params = VertexLookParams {
+                vertices: v as u32,
+                gain_power: 0.7,
+                blink: [0, 7],
+                rest: [0.1, 0.0],
+                jaw: 3,
+                ..Default::default()
+            };
             Case::new(params, bindings, Grid::linear(v), Tolerance::chain(60, 1.0))
         })
         .collect()

@@ -7,6 +7,10 @@ use super::math::{linear_to_srgb, smoothstep};
 use crate::kernels::PictureFinishParams;
 
 const REACH: i32 = 10;
+/// Number of the mouth's parts.
+const INSIDE: u32 = 1;
+/// Weight of what is beside the mouth in its blur.
+const LIPS: f32 = 0.3;
 
 /// Edges smoothed, colours encoded; see the WGSL file.
 pub fn picture_finish(
@@ -30,9 +34,12 @@ pub fn picture_finish(
         for x in 0..size {
             let right = raster.part(triangle_id[here + (x + 1).min(size - 1)]);
             let (above, below) = (raster.part(triangle_id[up + x]), raster.part(triangle_id[down + x]));
+            if mine == INSIDE {
+                line[x] = raster.soft(linear, paint, [x as i32, y as i32]);
+            }
             if (left ^ mine) | (right ^ mine) | (above ^ mine) | (below ^ mine) != 0 {
                 let differ = [above != mine, below != mine, left != mine, right != mine];
-                line[x] = smooth(&raster, linear, warp, paint, [x as i32, y as i32], mine, differ);
+                line[x] = smooth(&raster, linear, warp, paint, [x as i32, y as i32], mine, differ, line[x]);
             }
             (left, mine) = (mine, right);
         }
@@ -75,6 +82,29 @@ impl Parts<'_> {
         self.part(self.triangle_id[self.index(at)])
     }
 
+    /// A pixel inside the mouth, softened.
+    fn soft(&self, linear: &[[f32; 4]], paint: &[[f32; 4]], at: [i32; 2]) -> [f32; 4] {
+        let k = self.index(at);
+        let (own, painted) = (linear[k], paint[k][3]);
+        if painted <= 0.0 {
+            return own;
+        }
+        let (mut sum, mut all) = ([0.0f32; 3], 0.0);
+        for i in 0..9 {
+            let d = [i % 3 - 1, i / 3 - 1];
+            let q = self.index([at[0] + d[0], at[1] + d[1]]);
+            let beside = if self.part(self.triangle_id[q]) == INSIDE { 1.0 } else { LIPS };
+            let w = ((2 - d[0].abs()) * (2 - d[1].abs())) as f32 * beside;
+            sum = [0, 1, 2].map(|c| sum[c] + linear[q][c].max(0.0).sqrt() * w);
+            all += w;
+        }
+        let [r, g, b] = [0, 1, 2].map(|c| {
+            let soft = sum[c] / all;
+            mix(own[c], soft * soft, painted)
+        });
+        [r, g, b, own[3]]
+    }
+
     /// Length of the tread from `at` along a direction, and 1 if it ends because the line comes to this side.
     fn tread(&self, at: [i32; 2], along: [i32; 2], across: [i32; 2], mine: u32) -> [f32; 2] {
         for i in 1..=REACH {
@@ -99,6 +129,7 @@ fn smooth(
     at: [i32; 2],
     mine: u32,
     differ: [bool; 4],
+    own: [f32; 4],
 ) -> [f32; 4] {
     let [up, down, left, right] = differ;
     let (mut best, mut share, mut there) = (0.0, 0.0, at);
@@ -123,6 +154,7 @@ fn smooth(
     let d = [warp[k][0] - warp[n][0], warp[k][1] - warp[n][1]];
     let jump = smoothstep(1.5, 2.5, (d[0] * d[0] + d[1] * d[1]).sqrt()).max(paint[k][3].max(paint[n][3]));
     let share = share * jump;
-    let (own, other) = (linear[k], linear[n]);
+    let other =
+        if raster.part(raster.triangle_id[n]) == INSIDE { raster.soft(linear, paint, there) } else { linear[n] };
     std::array::from_fn(|c| mix(own[c], other[c], share))
 }

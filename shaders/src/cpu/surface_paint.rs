@@ -64,8 +64,9 @@ pub fn surface_paint(
             }
             let [edge] = half.sample(at, |i| [mask[i][0]]);
             let [above] = half.sample([at[0], at[1] - p.under_lip], |i| [mask[i][0]]);
-            let shadow = (0.65 + 0.35 * smoothstep(0.3, 1.0, edge)) * (0.6 + 0.4 * smoothstep(0.0, 0.9, above));
-            paint[x] = [l1[0] * shadow, l1[1] * shadow, l1[2] * shadow, 1.0 - l0[3]];
+            let shadow = (0.48 + 0.52 * smoothstep(0.2, 1.0, edge)) * (0.55 + 0.45 * smoothstep(0.0, 0.9, above));
+            let [r, g, b] = [0.25, 0.0, -0.12].map(|t| shadow * (1.0 + (1.0 - shadow) * t));
+            paint[x] = [l1[0] * r, l1[1] * g, l1[2] * b, 1.0 - l0[3]];
         }
     });
 }

@@ -32,9 +32,16 @@ pub fn vertex_look(
             let [at, paint, zone, lit] = [0, 1, 2, 3].map(|k| fixed[v * 4 + k]);
             let n = normals[v];
             if zone[3] > 0.5 {
-                let soft = if zone[3] < 1.5 { 1.0 } else { 0.45 + 0.55 * n[2].clamp(0.0, 1.0) };
+                let mouth = if zone[3] > 1.5 { 1.0 } else { 0.0 };
+                let shut = mouth * (1.0 - smoothstep(0.1, 0.42, beta[p.jaw as usize]));
+                let soft = (1.0 - 0.3 * mouth * (1.0 - n[2].clamp(0.0, 1.0))) * (1.0 - zone[0] * shut);
                 out[0] = [at[0], at[1], 1.0, at[2]];
-                out[1] = [paint[0] * soft, paint[1] * soft, paint[2] * soft, 1.0];
+                out[1] = [
+                    paint[0] * soft + lit[0] * shut,
+                    paint[1] * soft + lit[1] * shut,
+                    paint[2] * soft + lit[2] * shut,
+                    1.0,
+                ];
                 out[2] = [lit[2], lit[3], 0.0, 0.0];
                 continue;
             }

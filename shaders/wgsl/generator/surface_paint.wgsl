@@ -70,6 +70,8 @@ fn main(@builtin(global_invocation_id) id: vec3<u32>) {
     }
     let edge = mouth_at(at);
     let above = mouth_at(at - vec2<f32>(0.0, p.under_lip));
-    let shadow = (0.65 + 0.35 * smoothstep(0.3, 1.0, edge)) * (0.6 + 0.4 * smoothstep(0.0, 0.9, above));
-    paint[k] = vec4<f32>(l1.xyz * shadow, 1.0 - l0.w);
+    let shadow = (0.48 + 0.52 * smoothstep(0.2, 1.0, edge)) * (0.55 + 0.45 * smoothstep(0.0, 0.9, above));
+    // What light gets past the lips has their colour.
+    let tint = 1.0 + (1.0 - shadow) * vec3<f32>(0.25, 0.0, -0.12);
+    paint[k] = vec4<f32>(l1.xyz * (shadow * tint), 1.0 - l0.w);
 }

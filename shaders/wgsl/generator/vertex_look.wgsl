@@ -9,6 +9,7 @@ struct Params {
     gain_power: f32,
     blink: vec2<u32>, // places of the two blinks in beta
     rest: vec2<f32>, // their values in the portrait
+    jaw: u32, // place of the open jaw in beta
 }
 @group(0) @binding(0) var<uniform> p: Params;
 @group(0) @binding(1) var<storage, read> first: array<u32>; // (V + 1): where a vertex's triangles begin in `around`
@@ -16,7 +17,8 @@ struct Params {
 @group(0) @binding(3) var<storage, read> stretch: array<vec4<f32>>; // (F), see triangle_stretch
 @group(0) @binding(4) var<storage, read> normals: array<vec4<f32>>; // (V), camera space
 // (V · 4): source x, y px, seen, own · paint RGB, lash · rim, lid, lip, part (0 skin, 1 eye, 2 mouth) · facing, light, then for skin: light of the
-// paint, nearness to an eye's rim (right eye negative); for eyes: eye x, eye y
+// paint, nearness to an eye's rim (right eye negative); for eyes: eye x, eye y.
+// The mouth has other rows: (how far the upper row shades it, 0, 0, part) · RGB of the glow between nearly shut rows, 0
 @group(0) @binding(5) var<storage, read> fixed: array<vec4<f32>>;
 @group(0) @binding(6) var<storage, read> light: array<f32>; // (10): SH of order 2, then its floor
 @group(0) @binding(7) var<storage, read> beta: array<f32>;
@@ -53,9 +55,12 @@ fn main(@builtin(global_invocation_id) id: vec3<u32>) {
     let n = normals[v].xyz;
     if (zone.w > 0.5) {
         // Eyes and mouth: paint, or the portrait where it shows this very point.
-        let soft = select(0.45 + 0.55 * clamp(n.z, 0.0, 1.0), 1.0, zone.w < 1.5);
+        // Nearly shut, the upper row stands before the lower and keeps its light; what little falls between them bounces from tooth to tooth.
+        let mouth = select(0.0, 1.0, zone.w > 1.5);
+        let shut = mouth * (1.0 - smoothstep(0.1, 0.42, beta[p.jaw]));
+        let soft = (1.0 - 0.3 * mouth * (1.0 - clamp(n.z, 0.0, 1.0))) * (1.0 - zone.x * shut);
         look[v * 3u] = vec4<f32>(at.xy, 1.0, at.z);
-        look[v * 3u + 1u] = vec4<f32>(paint.xyz * soft, 1.0);
+        look[v * 3u + 1u] = vec4<f32>(paint.xyz * soft + lit.xyz * shut, 1.0);
         look[v * 3u + 2u] = vec4<f32>(lit.z, lit.w, 0.0, 0.0);
         return;
     }
