@@ -29,7 +29,7 @@ const TONGUE: [f32; 3] = [0.40, 0.023, 0.017];
 /// Light that comes back from every side of the mouth, however deep, as a share of the teeth's.
 const BOUNCE: [f32; 3] = [0.006, 0.0015, 0.0012];
 /// The same between rows of teeth that nearly touch.
-const GLOW: [f32; 3] = [0.17, 0.065, 0.054];
+const GLOW: [f32; 3] = [0.26, 0.105, 0.09];
 
 impl Paint {
     /// `white` is the colour of the eyes' white in the portrait.
@@ -91,12 +91,13 @@ impl Paint {
                 6 => soft(TONGUE),
                 _ if lining[i] => soft(LINING),
                 _ => {
-                    // Lids: a quarter of what is around them, the rest the skin's usual colour in the light that falls there.
+                    // Lids: a quarter of what is around them, the rest the skin's usual colour in the light that falls there. The ball under
+                    // them turns them to the light a little more than the mesh does.
                     let lid = 0.75 * zones.lid[i];
                     let lit = spread[i][3] / usual_light;
                     let spread: [f32; 3] =
                         std::array::from_fn(|c| spread[i][c] * (1.0 - lid) + light.skin[c] * lit * lid);
-                    let fade = 1.0 - 0.55 * smoothstep(0.15, 0.9, zones.inner[i]);
+                    let fade = (1.0 - 0.55 * smoothstep(0.15, 0.9, zones.inner[i])) * (1.0 + 0.06 * zones.lid[i]);
                     spread.map(|c| c * fade)
                 }
             });

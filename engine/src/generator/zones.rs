@@ -84,7 +84,7 @@ impl Zones {
                     return 0.0;
                 }
                 // Towards the corners the line thins out.
-                smoothstep(0.93, 0.99, sweep[i] / farthest(mean[i][0])) * 0.5 * smoothstep(0.002, 0.006, sweep[i])
+                smoothstep(0.93, 0.99, sweep[i] / farthest(mean[i][0])) * 0.35 * smoothstep(0.002, 0.006, sweep[i])
             })
             .collect();
         let only_rim = (0..v)

@@ -65,7 +65,7 @@ pub fn vertex_look(
             let bend = (now / lit[2]).clamp(0.82, 1.25).powf(0.7);
             out[0] = [at[0], at[1], own, lid.min(lip).min(rim.min(hidden))];
             out[1] = [paint[0] * bend, paint[1] * bend, paint[2] * bend, gain];
-            out[2] = [0.0, 0.0, paint[3] * smoothstep(0.2, 0.8, shut), steer];
+            out[2] = [0.0, 0.0, (paint[3] + 0.25 * lit[3].abs()) * smoothstep(0.2, 0.8, shut), steer];
         }
     });
 }

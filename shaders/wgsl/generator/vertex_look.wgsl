@@ -84,8 +84,9 @@ fn main(@builtin(global_invocation_id) id: vec3<u32>) {
     let shut = select(beta[p.blink.x] - p.rest.x, beta[p.blink.y] - p.rest.y, lit.w < 0.0);
     let rim = 1.0 - abs(lit.w) * smoothstep(0.25, 0.7, shut);
     let hidden = 1.0 - mix(need, smoothstep(0.05, 0.25, off), neck) * (1.0 - at.z);
+    // The lash line lies in the shade that both rims cast on each other.
     let bend = clamp(now / lit.z, 0.82, 1.25);
     look[v * 3u] = vec4<f32>(at.xy, own, min(min(lid, lip), min(rim, hidden)));
     look[v * 3u + 1u] = vec4<f32>(paint.xyz * pow(bend, 0.7), gain);
-    look[v * 3u + 2u] = vec4<f32>(0.0, 0.0, paint.w * smoothstep(0.2, 0.8, shut), steer);
+    look[v * 3u + 2u] = vec4<f32>(0.0, 0.0, (paint.w + 0.25 * abs(lit.w)) * smoothstep(0.2, 0.8, shut), steer);
 }
