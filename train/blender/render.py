@@ -6,6 +6,7 @@ GEOMETRY is what train.portrait.export wrote; DIR holds the CC0 mask pictures `m
 """
 
 import argparse
+import copy
 import json
 import time
 from pathlib import Path
@@ -147,8 +148,11 @@ class Sitter:
         strands, radius = features.brows(self.brows, self.surface, rng, look)
         brow = dark * (1.1 if look["melanin"] > 0.9 else np.array([1.0, 0.68, 0.42])) if not look.get("grey") else np.array([0.20, 0.155, 0.12])
         add_strands("brows", self.follow(strands), radius, materials.fine_hair("brow", tuple(float(c) for c in brow)))
+        # Closed lids may swap upper and lower edge and so draw other random values; hair and beard after them stay as with open ones.
+        own = copy.deepcopy(rng)
+        features.lashes(self.rest_lashes, self.rest_lashes, self.rest_eyes, rng, look["hairline"] == "f")
         edges = features.lash_edges(self.posed["eyelashes02"], self.static["eyelashes02.faces"], self.eyes)
-        strands, radius = features.lashes(edges, self.rest_lashes, self.eyes, rng, look["hairline"] == "f")
+        strands, radius = features.lashes(edges, self.rest_lashes, self.eyes, own, look["hairline"] == "f")
         add_strands("lashes", strands, radius, materials.fine_hair("lash", (0.015, 0.011, 0.009) if not look.get("grey") else (0.07, 0.06, 0.05)))
         if look.get("beard"):
             strands, radius = hair.beard(self.surface, self.paint["beard"], rng)

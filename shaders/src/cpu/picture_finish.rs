@@ -34,12 +34,18 @@ pub fn picture_finish(
         for x in 0..size {
             let right = raster.part(triangle_id[here + (x + 1).min(size - 1)]);
             let (above, below) = (raster.part(triangle_id[up + x]), raster.part(triangle_id[down + x]));
-            if mine == INSIDE {
-                line[x] = raster.soft(linear, paint, [x as i32, y as i32]);
-            }
-            if (left ^ mine) | (right ^ mine) | (above ^ mine) | (below ^ mine) != 0 {
-                let differ = [above != mine, below != mine, left != mine, right != mine];
-                line[x] = smooth(&raster, linear, warp, paint, [x as i32, y as i32], mine, differ, line[x]);
+            let edge = (left ^ mine) | (right ^ mine) | (above ^ mine) | (below ^ mine) != 0;
+            if edge | (mine == INSIDE) {
+                let at = [x as i32, y as i32];
+                let mut own = line[x];
+                if mine == INSIDE {
+                    own = raster.soft(linear, paint, at);
+                }
+                if edge {
+                    let differ = [above != mine, below != mine, left != mine, right != mine];
+                    own = smooth(&raster, linear, warp, paint, at, mine, differ, own);
+                }
+                line[x] = own;
             }
             (left, mine) = (mine, right);
         }
