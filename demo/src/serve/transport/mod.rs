@@ -13,6 +13,7 @@ mod feedback;
 mod lane;
 mod mux;
 mod peer;
+mod queue;
 mod sdp;
 mod send;
 mod stun;
@@ -70,7 +71,8 @@ pub(crate) enum Role {
 ///
 /// A peer holds its events until it is dropped, so events that hold their peer must let go of it when they are `closed`.
 pub(crate) trait PeerEvents: Send + Sync + 'static {
-    /// One Opus packet of the microphone, in the order of arrival (which may not be the order of its sequence numbers).
+    /// One Opus packet of the microphone, in the order of arrival, which may not be the order of its sequence numbers. These also skip what
+    /// browsers send to probe the path (empty packets, which are not passed on): whether sound is missing, the timestamps tell (48 kHz).
     fn microphone(&self, packet: &[u8], sequence: u16, timestamp: u32);
     /// The peer cannot go on without a key frame: it joined, asked for one (PLI, FIR), or a unit had to be dropped.
     fn key_frame_wanted(&self);
