@@ -84,7 +84,7 @@ async fn the_microphone_arrives() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_browser_that_hangs_up_or_vanishes_is_noticed() {
+async fn a_browser_that_hangs_up_is_noticed() {
     let transport = transport(Weather::default()).await;
     let (client, _peer, log) = connect(&transport, Role::Call).await;
     let (_silent, silent_peer, silent_log) = connect(&transport, Role::Watch).await;
@@ -94,6 +94,27 @@ async fn a_browser_that_hangs_up_or_vanishes_is_noticed() {
     assert_eq!(Log::count(&silent_log.connected) - silent_log.ends().len(), 1, "others do not notice");
     silent_peer.close().await;
     assert_eq!(transport.held(), (0, 0));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_browser_that_vanishes_is_noticed() {
+    let (transport, log) = (transport(Weather::default()).await, Arc::new(Log::default()));
+    // The browser has a runtime of its own, which stops with it in the middle of everything.
+    let browser = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
+    let client = browser.spawn(Client::new(Role::Call)).await.unwrap();
+    let (peer, answer) = transport.accept(Role::Call, &client.offer, log.clone()).await.unwrap();
+    let client = browser.spawn(async move {
+        client.take(&answer).await;
+        client
+    });
+    let client = client.await.unwrap();
+    eventually("connected", || Log::count(&log.connected) == 1).await;
+    browser.shutdown_background();
+    eventually("gone", || !log.ends().is_empty()).await;
+    assert_eq!(log.ends(), ["the browser fell silent"]);
+    assert_eq!(transport.held(), (0, 0));
+    peer.video(picture(0, true));
+    drop(client);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
