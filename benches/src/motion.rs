@@ -5,7 +5,7 @@ use std::time::Instant;
 use vultus::assets::Assets;
 use vultus::compute::{Backend, Compute};
 use vultus::emotion::Emotion;
-use vultus::motion::{MotionModel, MotionSettings};
+use vultus::motion::{Motion as _, MotionModel, MotionSettings};
 
 use crate::stats::percentiles;
 

@@ -9,7 +9,7 @@ use vultus::audio::{AudioReader, COLUMNS_PER_FRAME, LogMel, MELS, RATE, Resample
 use vultus::compute::Compute;
 use vultus::emotion::Emotion;
 use vultus::face::FaceModel;
-use vultus::motion::{LOOK_AHEAD_MAX, MotionModel, MotionSettings};
+use vultus::motion::{LOOK_AHEAD_MAX, Motion as _, MotionModel, MotionSettings};
 
 /// A shut mouth: gap below this share of its open range.
 const SHUT: f32 = 0.08;

@@ -12,6 +12,7 @@ mod io_advice;
 pub mod media;
 pub mod motion;
 pub mod pipeline;
+pub mod session;
 pub mod stream;
 pub mod timing;
 pub mod weights;

@@ -51,6 +51,16 @@ impl StageTimes {
         self.max = self.max.max(time);
     }
 
+    /// Counts everything that `other` has counted.
+    pub fn absorb(&mut self, other: &Self) {
+        for (bin, more) in self.bins.iter_mut().zip(&other.bins) {
+            *bin += more;
+        }
+        self.count += other.count;
+        self.total += other.total;
+        self.max = self.max.max(other.max);
+    }
+
     /// The time that a share of all times does not exceed, 0 when there are none.
     pub fn percentile_secs(&self, share: f64) -> f64 {
         let rank = (share * self.count as f64).ceil().max(1.0) as u64;
@@ -81,6 +91,41 @@ impl StageTimes {
     }
 }
 
+/// Times of a stage over about the last minute.
+#[derive(Clone, Debug, Default)]
+pub struct RecentTimes {
+    /// The newest stretch first.
+    stretches: [StageTimes; 4],
+}
+
+impl RecentTimes {
+    /// Four of these make a minute.
+    pub const STRETCH: Duration = Duration::from_secs(15);
+
+    /// Counts one time.
+    pub fn record(&mut self, time: Duration) {
+        self.stretches[0].record(time);
+    }
+
+    /// Counts times that were counted elsewhere.
+    pub fn absorb(&mut self, times: &StageTimes) {
+        self.stretches[0].absorb(times);
+    }
+
+    /// Begins a new stretch and forgets the oldest: to be called every [`Self::STRETCH`].
+    pub fn turn(&mut self) {
+        self.stretches.rotate_right(1);
+        self.stretches[0] = StageTimes::new();
+    }
+
+    /// All stretches together.
+    pub fn all(&self) -> StageTimes {
+        let mut all = StageTimes::new();
+        self.stretches.iter().for_each(|stretch| all.absorb(stretch));
+        all
+    }
+}
+
 impl Default for StageTimes {
     fn default() -> Self {
         Self::new()
@@ -103,6 +148,18 @@ mod tests {
         }
         assert_eq!((summary.count, summary.max_ms), (1000, 37.0));
         assert!((summary.mean_ms - 18.5185).abs() < 1e-6);
+    }
+
+    #[test]
+    fn recent_times_forget_after_a_minute() {
+        let mut recent = RecentTimes::default();
+        recent.record(Duration::from_millis(900));
+        for _ in 0..4 {
+            assert_eq!(recent.all().summary().max_ms, 900.0);
+            recent.turn();
+            recent.record(Duration::from_millis(5));
+        }
+        assert_eq!((recent.all().summary().max_ms, recent.all().summary().count), (5.0, 4));
     }
 
     #[test]

@@ -96,6 +96,11 @@ impl LogMel {
         frames
     }
 
+    /// Takes back the samples that columns still wait for, as if they had been zeros. The count of columns goes on.
+    pub fn forget(&mut self) {
+        self.window.fill(0.0);
+    }
+
     fn feed(&mut self, mut samples: &[f32], emit: &mut impl FnMut(&[f32; MELS])) {
         while !samples.is_empty() {
             let (now, later) = samples.split_at(samples.len().min(WINDOW - self.filled));

@@ -3,14 +3,18 @@
 //! rubato's FFT resampler works on blocks of a size of its own; this wrapper collects samples into such blocks, so that the
 //! output does not depend on the sizes of the pushes, drops the filter's delay, and ends the output where the input ends.
 //! Output sample n lies at the time n / rate_out of the input, exactly: block sizes are chosen even, so that the filter's
-//! delay is a whole number of samples on both sides.
+//! delay is a whole number of samples on both sides. (The low-delay filter is exact to half an output sample.)
 
 use rubato::audioadapter_buffers::direct::InterleavedSlice;
-use rubato::{Fft, FixedSync, Resampler as _};
+use rubato::{Async, Fft, FixedAsync, FixedSync, SincInterpolationParameters, WindowFunction};
 use thiserror::Error;
 
 /// Filter length to aim for, in samples of the slower side. 1024 keep 97 % of the band.
 const FILTER_LEN: usize = 1024;
+/// The same for live sound, in samples of the faster side, where the filter delays by half of it: 2 ms at 48 kHz.
+const SHORT_FILTER_LEN: usize = 192;
+/// Blocks for live sound, a second: 5 ms each.
+const SHORT_BLOCKS: usize = 200;
 
 /// The two rates cannot be converted into each other.
 #[derive(Debug, Error)]
@@ -36,12 +40,14 @@ pub struct Resampler {
 }
 
 struct Inner {
-    fft: Fft<f32>,
+    converter: Box<dyn rubato::Resampler<f32> + Send>,
     /// Interleaved input of one block, of which `filled` frames are there.
     input: Vec<f32>,
     filled: usize,
     output: Vec<f32>,
-    /// Output frames still to be dropped: the filter's delay.
+    /// The filter's delay, in output frames.
+    delay: usize,
+    /// Output frames of it still to be dropped.
     skip: usize,
 }
 
@@ -52,6 +58,15 @@ impl Resampler {
     /// When a rate is zero.
     pub fn new(from: usize, to: usize, channels: usize) -> Result<Self, RateError> {
         let inner = if from == to { None } else { Some(Inner::new(from, to, channels)?) };
+        Ok(Self { from, to, channels, inner, frames_in: 0, frames_out: 0 })
+    }
+
+    /// A converter that delays by little more than a block of 5 ms, for live sound.
+    ///
+    /// # Errors
+    /// When a rate is zero.
+    pub fn low_delay(from: usize, to: usize, channels: usize) -> Result<Self, RateError> {
+        let inner = if from == to { None } else { Some(Inner::low_delay(from, to, channels)?) };
         Ok(Self { from, to, channels, inner, frames_in: 0, frames_out: 0 })
     }
 
@@ -69,6 +84,14 @@ impl Resampler {
             self.frames_out += (out.len() / self.channels) as u64;
             emit(out);
         });
+    }
+
+    /// Takes back the samples that the filter still holds, as if they had been zeros. Time goes on.
+    pub fn forget(&mut self) {
+        if let Some(inner) = &mut self.inner {
+            inner.converter.reset();
+            inner.input.fill(0.0);
+        }
     }
 
     /// Ends the stream: hands out what the filter still holds, until the output is as long as the input, rounded up to a whole
@@ -101,24 +124,44 @@ impl Inner {
         let divisor = greatest_common_divisor(from, to);
         let (unit_in, unit_out) = (from / divisor, to / divisor);
         let units = FILTER_LEN.div_ceil(unit_in.min(unit_out)).next_multiple_of(2);
-        let fft = Fft::new_custom(
-            from,
-            to,
-            unit_in * units,
-            1,
+        let fft =
+            Fft::new_custom(from, to, unit_in * units, 1, channels, WindowFunction::BlackmanHarris2, FixedSync::Both)
+                .map_err(|e| error(e.to_string()))?;
+        Ok(Self::around(Box::new(fft), channels))
+    }
+
+    fn low_delay(from: usize, to: usize, channels: usize) -> Result<Self, RateError> {
+        let error = |reason: String| RateError { from, to, reason };
+        if from == 0 || to == 0 {
+            return Err(error("a rate is zero".into()));
+        }
+        // The filter's length counts samples of the input.
+        let length = (SHORT_FILTER_LEN * from / from.max(to)).max(32);
+        let sinc = Async::new_sinc(
+            to as f64 / from as f64,
+            1.0,
+            &SincInterpolationParameters::new(length, WindowFunction::BlackmanHarris2),
+            (from / SHORT_BLOCKS).max(1),
             channels,
-            rubato::WindowFunction::BlackmanHarris2,
-            FixedSync::Both,
+            FixedAsync::Input,
         )
         .map_err(|e| error(e.to_string()))?;
-        let input = vec![0.0; fft.input_frames_max() * channels];
-        let output = vec![0.0; fft.output_frames_max() * channels];
-        let skip = fft.output_delay();
-        Ok(Self { fft, input, filled: 0, output, skip })
+        let mut inner = Self::around(Box::new(sinc), channels);
+        // Its first output sample lies one before what it calls its delay (see the test below).
+        inner.delay = inner.delay.saturating_sub(1);
+        inner.skip = inner.delay;
+        Ok(inner)
+    }
+
+    fn around(converter: Box<dyn rubato::Resampler<f32> + Send>, channels: usize) -> Self {
+        let input = vec![0.0; converter.input_frames_next() * channels];
+        let output = vec![0.0; converter.output_frames_max() * channels];
+        let delay = converter.output_delay();
+        Self { converter, input, filled: 0, output, delay, skip: delay }
     }
 
     fn feed(&mut self, mut samples: &[f32], channels: usize, mut emit: impl FnMut(&[f32])) {
-        let block = self.fft.input_frames_next();
+        let block = self.converter.input_frames_next();
         while !samples.is_empty() {
             let frames = (samples.len() / channels).min(block - self.filled);
             let (now, later) = samples.split_at(frames * channels);
@@ -143,15 +186,17 @@ impl Inner {
         let frames_out = self.output.len() / channels;
         let input = InterleavedSlice::new(&self.input, channels, frames_in).expect("sized in new");
         let mut output = InterleavedSlice::new_mut(&mut self.output, channels, frames_out).expect("sized in new");
-        let (_, written) =
-            self.fft.process_into_buffer(&input, &mut output, None).expect("both buffers have the sizes it asked for");
+        let (_, written) = self
+            .converter
+            .process_into_buffer(&input, &mut output, None)
+            .expect("both buffers have the sizes it asked for");
         written
     }
 
     fn reset(&mut self) {
-        self.fft.reset();
+        self.converter.reset();
         self.filled = 0;
-        self.skip = self.fft.output_delay();
+        self.skip = self.delay;
     }
 }
 
@@ -238,5 +283,27 @@ mod tests {
     fn short_and_empty_streams() {
         assert_eq!(convert(44_100, 16_000, 1, &[0.5], 1).len(), 1);
         assert_eq!(convert(44_100, 16_000, 1, &[], 1).len(), 0);
+    }
+
+    #[test]
+    fn low_delay_is_low_and_keeps_time() {
+        for (from, to) in [(48_000, 16_000), (44_100, 48_000), (24_000, 48_000), (16_000, 48_000), (48_000, 24_000)] {
+            let mut resampler = Resampler::low_delay(from, to, 1).unwrap();
+            let pcm = tone(440.0, from, from);
+            let mut out = Vec::new();
+            for (block, chunk) in pcm.chunks(from / 200).enumerate() {
+                resampler.push(chunk, |samples| out.extend_from_slice(samples));
+                let heard = (block + 1) * chunk.len();
+                let behind = (heard * to / from).saturating_sub(out.len()) as f64 / to as f64;
+                // Half a filter, and what does not fill a block where the rate is no multiple of 200.
+                assert!(behind < 0.009, "{from} to {to}: {behind} s behind after {heard}");
+            }
+            let expected = tone(440.0, to, out.len());
+            let inside = out.len() / 4..out.len() * 3 / 4;
+            let worst = inside.map(|n| (out[n] - expected[n]).abs()).fold(0.0, f32::max);
+            // Half a sample at 440 Hz and an amplitude of a half.
+            let half_sample = (std::f64::consts::PI * 440.0 / to as f64 * 0.5) as f32;
+            assert!(worst < half_sample + 0.01, "{from} to {to}: off by {worst}");
+        }
     }
 }

@@ -22,62 +22,85 @@ struct Readback {
     words: Vec<u32>,
 }
 
+/// What executors of one plan share on the GPU: constants and parameters.
+#[derive(Debug)]
+pub struct GpuProgram {
+    device: Arc<Device>,
+    plan: Plan,
+    /// A buffer where the slab is a constant's.
+    constants: Vec<Option<wgpu::Buffer>>,
+    uniforms: wgpu::Buffer,
+    /// Bytes from one dispatch's parameters to the next one's.
+    slot: usize,
+}
+
+impl GpuProgram {
+    /// Uploads constants and parameters, compiles pipelines.
+    pub fn new(device: Arc<Device>, mut plan: Plan) -> Self {
+        let gpu = &device.device;
+        let mut constants = vec![None; plan.slabs.lens.len()];
+        for (i, info) in plan.tensors.iter_mut().enumerate() {
+            if let Role::Constant(words) = &mut info.role {
+                // The words are not needed here once the GPU has them.
+                let words = std::mem::take(words);
+                let buffer = slab_buffer(&device, plan.label, words.len());
+                device.queue.write_buffer(&buffer, 0, bytemuck::cast_slice(&words));
+                constants[plan.slabs.of[i]] = Some(buffer);
+            }
+        }
+        let all_params = || {
+            plan.steps.iter().filter_map(|s| {
+                if let Step::Dispatch { params, kernel, .. } = s { Some((params, kernel)) } else { None }
+            })
+        };
+        let slot = all_params().map(|(p, _)| p.len()).max().unwrap_or(0).next_multiple_of(UNIFORM_ALIGN);
+        let uniforms = gpu.create_buffer(&wgpu::BufferDescriptor {
+            label: Some("parameters"),
+            size: (all_params().count() * slot).max(UNIFORM_ALIGN) as u64,
+            usage: wgpu::BufferUsages::UNIFORM | wgpu::BufferUsages::COPY_DST,
+            mapped_at_creation: false,
+        });
+        for (i, (params, kernel)) in all_params().enumerate() {
+            device.queue.write_buffer(&uniforms, (i * slot) as u64, params);
+            device.pipeline(kernel);
+        }
+        Self { device, plan, constants, uniforms, slot }
+    }
+}
+
+fn slab_buffer(device: &Device, label: &str, words: usize) -> wgpu::Buffer {
+    device.device.create_buffer(&wgpu::BufferDescriptor {
+        label: Some(label),
+        size: words as u64 * 4,
+        usage: wgpu::BufferUsages::STORAGE | wgpu::BufferUsages::COPY_DST | wgpu::BufferUsages::COPY_SRC,
+        mapped_at_creation: false,
+    })
+}
+
 /// A plan with its buffers on the GPU.
 #[derive(Debug)]
 pub struct GpuExecutor {
-    device: Arc<Device>,
-    plan: Plan,
+    program: Arc<GpuProgram>,
     slabs: Vec<wgpu::Buffer>,
     commands: Vec<Command>,
     readbacks: Vec<(Tensor, Readback)>,
 }
 
 impl GpuExecutor {
-    /// Creates buffers, uploads constants and parameters, compiles pipelines.
-    pub fn new(device: Arc<Device>, mut plan: Plan) -> Self {
+    /// Creates buffers and bind groups.
+    pub fn new(program: Arc<GpuProgram>) -> Self {
+        let GpuProgram { device, plan, constants, uniforms, slot } = &*program;
         let gpu = &device.device;
-        let usage = wgpu::BufferUsages::STORAGE | wgpu::BufferUsages::COPY_DST | wgpu::BufferUsages::COPY_SRC;
-        let slabs: Vec<wgpu::Buffer> = plan
-            .slabs
-            .lens
+        let slabs: Vec<wgpu::Buffer> = constants
             .iter()
-            .map(|n| {
-                gpu.create_buffer(&wgpu::BufferDescriptor {
-                    label: Some(plan.label),
-                    size: *n as u64 * 4,
-                    usage,
-                    mapped_at_creation: false,
-                })
-            })
+            .zip(&plan.slabs.lens)
+            .map(|(constant, words)| constant.clone().unwrap_or_else(|| slab_buffer(device, plan.label, *words)))
             .collect();
-        for (i, info) in plan.tensors.iter_mut().enumerate() {
-            if let Role::Constant(words) = &mut info.role {
-                let words = std::mem::take(words);
-                device.queue.write_buffer(&slabs[plan.slabs.of[i]], 0, bytemuck::cast_slice(&words));
-            }
-        }
-
-        let dispatches = plan.steps.iter().filter(|s| matches!(s, Step::Dispatch { .. })).count();
-        let slot = plan
-            .steps
-            .iter()
-            .map(|s| if let Step::Dispatch { params, .. } = s { params.len() } else { 0 })
-            .max()
-            .unwrap_or(0)
-            .next_multiple_of(UNIFORM_ALIGN);
-        let uniforms = gpu.create_buffer(&wgpu::BufferDescriptor {
-            label: Some("parameters"),
-            size: (dispatches * slot).max(UNIFORM_ALIGN) as u64,
-            usage: wgpu::BufferUsages::UNIFORM | wgpu::BufferUsages::COPY_DST,
-            mapped_at_creation: false,
-        });
-
         let mut commands = Vec::with_capacity(plan.steps.len());
         let mut at = 0u64;
         for step in &plan.steps {
             commands.push(match step {
                 Step::Dispatch { kernel, params, tensors, grid } => {
-                    device.queue.write_buffer(&uniforms, at, params);
                     let pipeline = device.pipeline(kernel);
                     let range = |buffer, offset, bytes: usize| {
                         wgpu::BindingResource::Buffer(wgpu::BufferBinding {
@@ -87,7 +110,7 @@ impl GpuExecutor {
                         })
                     };
                     let mut entries =
-                        vec![wgpu::BindGroupEntry { binding: 0, resource: range(&uniforms, at, params.len()) }];
+                        vec![wgpu::BindGroupEntry { binding: 0, resource: range(uniforms, at, params.len()) }];
                     for (i, t) in tensors.iter().enumerate() {
                         entries.push(wgpu::BindGroupEntry {
                             binding: i as u32 + 1,
@@ -99,7 +122,7 @@ impl GpuExecutor {
                         layout: &pipeline.get_bind_group_layout(0),
                         entries: &entries,
                     });
-                    at += slot as u64;
+                    at += *slot as u64;
                     Command::Dispatch {
                         pipeline,
                         bind,
@@ -129,22 +152,24 @@ impl GpuExecutor {
                 (plan.tensor(i), Readback { slab: plan.slabs.of[i], staging, words: vec![0; len] })
             })
             .collect();
-        Self { device, plan, slabs, commands, readbacks }
+        Self { program: Arc::clone(&program), slabs, commands, readbacks }
     }
 
     pub(super) fn write(&mut self, tensor: Tensor, words: &[u32]) {
-        self.plan.check_write(tensor, words.len());
-        self.device.queue.write_buffer(&self.slabs[self.plan.slab(tensor)], 0, bytemuck::cast_slice(words));
+        let GpuProgram { plan, device, .. } = &*self.program;
+        plan.check_write(tensor, words.len());
+        device.queue.write_buffer(&self.slabs[plan.slab(tensor)], 0, bytemuck::cast_slice(words));
     }
 
     pub(super) fn read(&self, tensor: Tensor) -> &[u32] {
-        self.plan.check_read(tensor);
+        self.program.plan.check_read(tensor);
         &self.readbacks.iter().find(|(t, _)| *t == tensor).expect("outputs have a readback").1.words
     }
 
     pub(super) fn run(&mut self) -> Result<(), ComputeError> {
+        let GpuProgram { plan, device, .. } = &*self.program;
         let mut encoder =
-            self.device.device.create_command_encoder(&wgpu::CommandEncoderDescriptor { label: Some(self.plan.label) });
+            device.device.create_command_encoder(&wgpu::CommandEncoderDescriptor { label: Some(plan.label) });
         let mut commands = self.commands.iter().peekable();
         while let Some(command) = commands.next() {
             match command {
@@ -167,9 +192,9 @@ impl GpuExecutor {
         for (_, r) in &self.readbacks {
             encoder.copy_buffer_to_buffer(&self.slabs[r.slab], 0, &r.staging, 0, r.staging.size());
         }
-        self.device.queue.submit([encoder.finish()]);
+        device.queue.submit([encoder.finish()]);
 
-        let fail = |why: String| ComputeError::Device { adapter: self.device.name().to_owned(), why };
+        let fail = |why: String| ComputeError::Device { adapter: device.name().to_owned(), why };
         let (sender, receiver) = mpsc::channel();
         for (_, r) in &self.readbacks {
             let sender = sender.clone();
@@ -178,16 +203,13 @@ impl GpuExecutor {
                 let _ = sender.send(result);
             });
         }
-        self.device.device.poll(wgpu::PollType::wait_indefinitely()).map_err(|e| fail(e.to_string()))?;
+        device.device.poll(wgpu::PollType::wait_indefinitely()).map_err(|e| fail(e.to_string()))?;
         for _ in 0..self.readbacks.len() {
             receiver.recv().map_err(|e| fail(e.to_string()))?.map_err(|e| fail(e.to_string()))?;
         }
         for (_, r) in &mut self.readbacks {
             {
-                let view = r
-                    .staging
-                    .get_mapped_range(..)
-                    .map_err(|e| ComputeError::Device { adapter: self.device.name().to_owned(), why: e.to_string() })?;
+                let view = r.staging.get_mapped_range(..).map_err(|e| fail(e.to_string()))?;
                 r.words.copy_from_slice(bytemuck::cast_slice(&view));
             }
             r.staging.unmap();

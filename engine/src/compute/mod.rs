@@ -17,7 +17,7 @@ use std::time::Duration;
 
 pub use cpu::CpuExecutor;
 pub use device::{AdapterReport, Device, adapters};
-pub use gpu::GpuExecutor;
+pub use gpu::{GpuExecutor, GpuProgram};
 pub use plan::{Grid, Plan, PlanBuilder, Tensor};
 
 /// What can go wrong with a device.
@@ -122,11 +122,35 @@ impl Compute {
         }
     }
 
-    /// An executor for `plan`: allocates, compiles and uploads everything that its replay needs.
-    pub fn executor(&self, plan: Plan) -> Executor {
+    /// Loads `plan`: compiles and uploads what all its executors share.
+    pub fn program(&self, plan: Plan) -> Program {
         match self {
-            Self::Cpu => Executor::Cpu(CpuExecutor::new(plan)),
-            Self::Gpu(device) => Executor::Gpu(Box::new(GpuExecutor::new(Arc::clone(device), plan))),
+            Self::Cpu => Program::Cpu(Arc::new(plan)),
+            Self::Gpu(device) => Program::Gpu(Arc::new(GpuProgram::new(Arc::clone(device), plan))),
+        }
+    }
+
+    /// The only executor of `plan`.
+    pub fn executor(&self, plan: Plan) -> Executor {
+        self.program(plan).executor()
+    }
+}
+
+/// A plan with its constants on a backend. Cheap to clone; any number of executors share it, each with state of its own.
+#[derive(Clone, Debug)]
+pub enum Program {
+    /// For the CPU twins.
+    Cpu(Arc<Plan>),
+    /// For a GPU.
+    Gpu(Arc<GpuProgram>),
+}
+
+impl Program {
+    /// A new executor: allocates everything that a replay needs beside the constants.
+    pub fn executor(&self) -> Executor {
+        match self {
+            Self::Cpu(plan) => Executor::Cpu(CpuExecutor::new(Arc::clone(plan))),
+            Self::Gpu(program) => Executor::Gpu(Box::new(GpuExecutor::new(Arc::clone(program)))),
         }
     }
 }
@@ -171,6 +195,14 @@ impl Executor {
                 Ok(())
             }
             Self::Gpu(e) => e.run(),
+        }
+    }
+
+    /// From the start of the last replay to the plan's [mark](PlanBuilder::mark). `None` on a GPU, which replays in one piece.
+    pub fn lap(&self) -> Option<Duration> {
+        match self {
+            Self::Cpu(e) => Some(e.lap()),
+            Self::Gpu(_) => None,
         }
     }
 

@@ -104,12 +104,13 @@ pub struct PlanBuilder {
     label: &'static str,
     tensors: Vec<TensorInfo>,
     steps: Vec<Step>,
+    mark: Option<usize>,
 }
 
 impl PlanBuilder {
     /// An empty plan; `label` names it in errors.
     pub fn new(label: &'static str) -> Self {
-        Self { label, tensors: Vec::new(), steps: Vec::new() }
+        Self { label, tensors: Vec::new(), steps: Vec::new(), mark: None }
     }
 
     fn add(&mut self, label: &'static str, role: Role, len: usize) -> Tensor {
@@ -183,10 +184,15 @@ impl PlanBuilder {
         self.steps.push(Step::Copy { from, from_at, to, to_at, len });
     }
 
+    /// Marks a place between two steps: executors that can tell how long a replay took up to here.
+    pub fn mark(&mut self) {
+        self.mark = Some(self.steps.len());
+    }
+
     /// Plans the memory and ends the recording.
     pub fn finish(self) -> Plan {
         let slabs = lifetimes::plan(&self.tensors, &self.steps);
-        Plan { label: self.label, tensors: self.tensors, steps: self.steps, slabs }
+        Plan { label: self.label, tensors: self.tensors, steps: self.steps, slabs, mark: self.mark }
     }
 }
 
@@ -197,12 +203,21 @@ pub struct Plan {
     pub(super) tensors: Vec<TensorInfo>,
     pub(super) steps: Vec<Step>,
     pub(super) slabs: Slabs,
+    pub(super) mark: Option<usize>,
 }
 
 impl Plan {
     /// Words of memory that a replay needs, constants included.
     pub fn words(&self) -> usize {
         self.slabs.lens.iter().sum()
+    }
+
+    /// The words of a slab that belongs to a constant.
+    pub(super) fn constant(&self, slab: usize) -> Option<&[u32]> {
+        self.tensors.iter().zip(&self.slabs.of).find_map(|(info, of)| match &info.role {
+            Role::Constant(words) if *of == slab => Some(words.as_slice()),
+            _ => None,
+        })
     }
 
     pub(super) fn tensor(&self, index: usize) -> Tensor {

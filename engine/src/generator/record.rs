@@ -41,6 +41,7 @@ pub fn record(
     let placement = Placement::of(avatar);
     let size = setup.size;
     let face = face::record(plan, model, &placement, size);
+    plan.mark();
     let look = vertex_look(plan, model, avatar, setup, &face);
     let outer = outer_flow(plan, model, &placement, setup, &face, look);
     let mask = interior_mask(plan, setup, &face);

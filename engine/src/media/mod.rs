@@ -6,7 +6,11 @@
 mod atomic;
 mod film;
 mod h264;
+<<<<<<< HEAD
 mod interleave;
+=======
+mod h264_live;
+>>>>>>> 82dba08 (feat(session): a live session without I/O, its thread with encoders, programs shared by executors, low-delay resampling)
 mod mp4;
 mod opus;
 mod yuv;
@@ -18,8 +22,9 @@ use crate::io_advice;
 pub use atomic::{AtomicFile, remove_unfinished};
 pub use film::Film;
 pub use h264::{EncodedFrame, H264Encoder};
+pub use h264_live::{LIVE_BITS, LiveFrame, LiveH264Encoder};
 pub use mp4::{Mp4Writer, Tracks};
-pub use opus::{OPUS_RATE, OpusEncoder};
+pub use opus::{OPUS_RATE, OpusEncoder, OpusReceiver};
 pub use yuv::I420;
 
 /// Why a film could not be made.
@@ -36,6 +41,9 @@ pub enum MediaError {
     /// An encoder refused.
     #[error("the {0} encoder failed: {1}")]
     Encoder(&'static str, String),
+    /// What came in is not of the format.
+    #[error("the {0} decoder failed: {1}")]
+    Decoder(&'static str, String),
     /// The container could not be written: a size or count that MP4 cannot express.
     #[error("cannot describe the film as MP4: {0}")]
     Container(String),

@@ -149,7 +149,7 @@ pub enum Head {
 }
 
 /// The plan's ends, and the activations that golden files hold.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct EacTensors {
     /// In: (B, T, 12·80) normalised log-mel, oldest column first.
     pub columns: Tensor,

@@ -7,4 +7,39 @@ pub mod eac;
 pub mod idle;
 mod model;
 
-pub use model::{LOOK_AHEAD_MAX, MotionFrame, MotionModel, MotionSettings};
+use crate::audio::{COLUMNS_PER_FRAME, MELS, silent_column};
+use crate::compute::ComputeError;
+use crate::emotion::Emotion;
+
+pub use model::{LOOK_AHEAD_MAX, MotionFrame, MotionModel, MotionNetwork, MotionSettings};
+
+/// Anything that turns what is heard into what the face does, frame by frame.
+pub trait Motion: Send {
+    /// Frames of audio heard before a frame is decided.
+    fn look_ahead(&self) -> usize;
+
+    /// Changes the emotion, gradually from the next frame on; `intensity` is μ of paper A, 1…3.
+    fn set_emotion(&mut self, emotion: Emotion, intensity: f32);
+
+    /// Hears one frame's four mel columns (normalised, oldest first). Returns the frame that became decidable: the one [`Self::look_ahead`] before.
+    ///
+    /// # Errors
+    /// The GPU was lost.
+    fn push(&mut self, columns: &[[f32; MELS]; COLUMNS_PER_FRAME]) -> Result<Option<MotionFrame>, ComputeError>;
+
+    /// Takes back what was heard and not yet shown, as if it had been silence: the speaker was interrupted.
+    fn forget(&mut self);
+
+    /// The frames that still wait at the end of a stream, decided as if silence followed.
+    ///
+    /// # Errors
+    /// The GPU was lost.
+    fn flush(&mut self) -> Result<Vec<MotionFrame>, ComputeError> {
+        let mut frames = Vec::with_capacity(self.look_ahead());
+        // One silence a frame of look-ahead, however few frames were heard.
+        for _ in 0..self.look_ahead() {
+            frames.extend(self.push(&[silent_column(); COLUMNS_PER_FRAME])?);
+        }
+        Ok(frames)
+    }
+}

@@ -1,11 +1,13 @@
 //! The motion stream: mel columns in, coefficients and head motion out.
 
 use std::collections::VecDeque;
+use std::sync::Arc;
 
+use super::Motion;
 use super::eac::{self, COLUMNS, EMOTION, EXPRESSION, EacConfig, EacTensors, EacWeights, Head, TOKEN};
 use super::idle::{Idle, IdleFrame};
 use crate::audio::{MELS, silent_column};
-use crate::compute::{Compute, ComputeError, Executor, PlanBuilder};
+use crate::compute::{Compute, ComputeError, Executor, PlanBuilder, Program};
 use crate::emotion::Emotion;
 use crate::weights::{WeightError, WeightReader};
 
@@ -41,14 +43,88 @@ pub struct MotionFrame {
     pub pose: [f32; 6],
 }
 
+/// Frames that a change of emotion takes: 320 ms, so that a face changes its mind instead of jumping.
+const GLIDE: u32 = 8;
+
+/// The shipped network on a backend, for one look-ahead. Any number of streams share its weights.
+#[derive(Clone, Debug)]
+pub struct MotionNetwork {
+    program: Program,
+    tensors: EacTensors,
+    config: EacConfig,
+    look_ahead: usize,
+    emotions: Arc<[f32]>,
+}
+
+impl MotionNetwork {
+    /// Loads the network from `weights` (eac.safetensors) and records its plan.
+    ///
+    /// # Errors
+    /// A tensor is missing, mis-shaped or unused.
+    ///
+    /// # Panics
+    /// Where `look_ahead` exceeds [`LOOK_AHEAD_MAX`]; callers check what users give.
+    pub fn load(compute: &Compute, mut weights: WeightReader, look_ahead: usize) -> Result<Self, WeightError> {
+        assert!(look_ahead <= LOOK_AHEAD_MAX, "look-ahead is at most {LOOK_AHEAD_MAX} frames");
+        let config = EacConfig::SHIPPED;
+        let eac_weights = EacWeights::take(&mut weights, "", config)?;
+        weights.finish()?;
+        let mut plan = PlanBuilder::new("EAC");
+        let tensors = eac::record(&mut plan, &eac_weights, 1, Head::LookAhead(look_ahead), false);
+        let program = compute.program(plan.finish());
+        Ok(Self { program, tensors, config, look_ahead, emotions: eac_weights.emotions.into() })
+    }
+
+    /// A new stream. `intensity` is μ of paper A, 1…3; `seed` is the idle motion's.
+    pub fn stream(&self, emotion: Emotion, intensity: f32, seed: u64) -> MotionModel {
+        let mood = Mood::of(self, emotion, intensity);
+        let mut model = MotionModel {
+            executor: self.program.executor(),
+            network: self.clone(),
+            now: mood.clone(),
+            wanted: mood,
+            glide: 0,
+            idle: Idle::new(seed),
+            columns: std::iter::repeat_n(silent_column(), self.config.tokens * 4 + COLUMNS - 4).collect(),
+            waiting: VecDeque::with_capacity(LOOK_AHEAD_MAX + 1),
+            window: Vec::with_capacity(self.config.tokens * TOKEN),
+            next: 0,
+        };
+        model.write_mood();
+        model
+    }
+}
+
+/// What conditions the network: an emotion's code and μ.
+#[derive(Clone, Debug)]
+struct Mood {
+    code: Vec<f32>,
+    intensity: f32,
+}
+
+impl Mood {
+    fn of(network: &MotionNetwork, emotion: Emotion, intensity: f32) -> Self {
+        Self { code: network.emotions[emotion.index() * EMOTION..][..EMOTION].to_vec(), intensity }
+    }
+
+    /// Goes a share of the way to `other`. Training has seen blends of emotions.
+    fn approach(&mut self, other: &Self, share: f32) {
+        for (at, to) in self.code.iter_mut().zip(&other.code) {
+            *at += (to - *at) * share;
+        }
+        self.intensity += (other.intensity - self.intensity) * share;
+    }
+}
+
 /// EAC and idle motion as one stream.
 #[derive(Debug)]
 pub struct MotionModel {
     executor: Executor,
-    tensors: EacTensors,
-    config: EacConfig,
-    look_ahead: usize,
-    emotions: Vec<f32>,
+    network: MotionNetwork,
+    now: Mood,
+    wanted: Mood,
+    /// Frames until `now` is `wanted`.
+    glide: u32,
     idle: Idle,
     /// The newest mel columns, as many as a window needs.
     columns: VecDeque<[f32; MELS]>,
@@ -59,74 +135,64 @@ pub struct MotionModel {
 }
 
 impl MotionModel {
-    /// Loads the shipped network from `weights` (eac.safetensors) and records its plan.
+    /// A stream with a network of its own: see [`MotionNetwork::load`] and [`MotionNetwork::stream`].
     ///
     /// # Errors
-    /// A tensor is missing, mis-shaped or unused.
+    /// As [`MotionNetwork::load`].
     ///
     /// # Panics
-    /// Where `settings.look_ahead` exceeds [`LOOK_AHEAD_MAX`]; callers check what users give.
-    pub fn new(compute: &Compute, mut weights: WeightReader, settings: MotionSettings) -> Result<Self, WeightError> {
-        assert!(settings.look_ahead <= LOOK_AHEAD_MAX, "look-ahead is at most {LOOK_AHEAD_MAX} frames");
-        let config = EacConfig::SHIPPED;
-        let eac_weights = EacWeights::take(&mut weights, "", config)?;
-        weights.finish()?;
-        let mut plan = PlanBuilder::new("EAC");
-        let tensors = eac::record(&mut plan, &eac_weights, 1, Head::LookAhead(settings.look_ahead), false);
-        let executor = compute.executor(plan.finish());
-        let held = config.tokens * 4 + COLUMNS - 4;
-        let mut model = Self {
-            executor,
-            tensors,
-            config,
-            look_ahead: settings.look_ahead,
-            emotions: eac_weights.emotions,
-            idle: Idle::new(settings.seed),
-            columns: std::iter::repeat_n(silent_column(), held).collect(),
-            waiting: VecDeque::with_capacity(LOOK_AHEAD_MAX + 1),
-            window: Vec::with_capacity(config.tokens * TOKEN),
-            next: 0,
-        };
-        model.set_emotion(settings.emotion, settings.intensity);
-        Ok(model)
+    /// As [`MotionNetwork::load`].
+    pub fn new(compute: &Compute, weights: WeightReader, settings: MotionSettings) -> Result<Self, WeightError> {
+        let network = MotionNetwork::load(compute, weights, settings.look_ahead)?;
+        Ok(network.stream(settings.emotion, settings.intensity, settings.seed))
     }
 
-    /// Frames of audio heard before a frame is decided.
-    pub fn look_ahead(&self) -> usize {
-        self.look_ahead
+    /// One step of a change of emotion.
+    fn glide(&mut self) {
+        if self.glide > 0 {
+            self.now.approach(&self.wanted, 1.0 / self.glide as f32);
+            self.glide -= 1;
+            self.write_mood();
+        }
     }
 
-    /// Changes the emotion from the next frame on; `intensity` is μ of paper A, 1…3.
-    pub fn set_emotion(&mut self, emotion: Emotion, intensity: f32) {
-        let code = &self.emotions[emotion.index() * EMOTION..][..EMOTION];
-        self.executor.write(self.tensors.emotion, code);
-        self.executor.write(self.tensors.mu, &[intensity]);
+    fn write_mood(&mut self) {
+        self.executor.write(self.network.tensors.emotion, &self.now.code);
+        self.executor.write(self.network.tensors.mu, &[self.now.intensity]);
+    }
+}
+
+impl Motion for MotionModel {
+    fn look_ahead(&self) -> usize {
+        self.network.look_ahead
     }
 
-    /// Hears one frame's four mel columns (normalised, oldest first). Returns the frame that became decidable: the one `look_ahead` before.
-    ///
-    /// # Errors
-    /// The GPU was lost.
-    pub fn push(&mut self, columns: &[[f32; MELS]; 4]) -> Result<Option<MotionFrame>, ComputeError> {
+    fn set_emotion(&mut self, emotion: Emotion, intensity: f32) {
+        self.wanted = Mood::of(&self.network, emotion, intensity);
+        self.glide = GLIDE;
+    }
+
+    fn push(&mut self, columns: &[[f32; MELS]; 4]) -> Result<Option<MotionFrame>, ComputeError> {
         for column in columns {
             self.columns.pop_front();
             self.columns.push_back(*column);
         }
         self.waiting.push_back(self.idle.step(columns));
-        if self.waiting.len() <= self.look_ahead {
+        if self.waiting.len() <= self.network.look_ahead {
             return Ok(None);
         }
+        self.glide();
         self.window.clear();
-        for token in 0..self.config.tokens {
+        for token in 0..self.network.config.tokens {
             for column in self.columns.range(token * 4..token * 4 + COLUMNS) {
                 self.window.extend_from_slice(column);
             }
         }
-        self.executor.write(self.tensors.columns, &self.window);
+        self.executor.write(self.network.tensors.columns, &self.window);
         self.executor.run()?;
         let idle = self.waiting.pop_front().expect("one was pushed above");
         let mut beta = idle.beta;
-        for (i, (b, heard)) in beta.iter_mut().zip(self.executor.read::<f32>(self.tensors.beta)).enumerate() {
+        for (i, (b, heard)) in beta.iter_mut().zip(self.executor.read::<f32>(self.network.tensors.beta)).enumerate() {
             let sum = if BLINKS.contains(&i) { b.max(*heard) } else { *b + heard };
             *b = sum.clamp(0.0, 1.0);
         }
@@ -138,17 +204,8 @@ impl MotionModel {
         Ok(Some(frame))
     }
 
-    /// The frames that still wait at the end of a stream, decided as if silence followed.
-    ///
-    /// # Errors
-    /// The GPU was lost.
-    pub fn flush(&mut self) -> Result<Vec<MotionFrame>, ComputeError> {
-        let mut frames = Vec::with_capacity(self.look_ahead);
-        // One silence a frame of look-ahead, however few frames were heard.
-        for _ in 0..self.look_ahead {
-            frames.extend(self.push(&[silent_column(); 4])?);
-        }
-        Ok(frames)
+    fn forget(&mut self) {
+        self.columns.iter_mut().for_each(|column| *column = silent_column());
     }
 }
 
@@ -159,6 +216,7 @@ mod tests {
     use crate::audio::silent_column;
     use crate::compute::Compute;
     use crate::emotion::Emotion;
+    use crate::motion::Motion as _;
 
     #[test]
     fn every_frame_heard_comes_out_at_every_look_ahead() {
@@ -176,5 +234,47 @@ mod tests {
                 assert_eq!(indices, (0..heard).collect::<Vec<u64>>(), "look-ahead {look_ahead}");
             }
         }
+    }
+
+    fn model(emotion: Emotion) -> MotionModel {
+        let weights = Assets::embedded().weights("eac.safetensors").unwrap();
+        let settings = MotionSettings { look_ahead: 2, emotion, intensity: 2.0, seed: 1 };
+        MotionModel::new(&Compute::Cpu, weights, settings).unwrap()
+    }
+
+    #[test]
+    fn a_changed_emotion_arrives_gradually_and_fully() {
+        let (mut changed, mut always) = (model(Emotion::Neutral), model(Emotion::Happy));
+        let smile = |frame: Option<crate::motion::MotionFrame>| frame.map(|f| f.beta[23]);
+        for _ in 0..4 {
+            changed.push(&[silent_column(); 4]).unwrap();
+            always.push(&[silent_column(); 4]).unwrap();
+        }
+        changed.set_emotion(Emotion::Happy, 2.0);
+        let pairs: Vec<(f32, f32)> = (0..10)
+            .map(|_| {
+                let changed = smile(changed.push(&[silent_column(); 4]).unwrap()).unwrap();
+                (changed, smile(always.push(&[silent_column(); 4]).unwrap()).unwrap())
+            })
+            .collect();
+        let (first, last) = (pairs[0], pairs[9]);
+        assert!(first.0 < 0.7 * first.1, "the first frame already smiles {} of {}", first.0, first.1);
+        assert!((last.0 - last.1).abs() < 1e-4, "after the glide {} is not {}", last.0, last.1);
+    }
+
+    #[test]
+    fn what_was_forgotten_has_no_effect() {
+        let noise: [[f32; 80]; 4] =
+            std::array::from_fn(|c| std::array::from_fn(|m| 0.5 + 0.4 * ((c * 7 + m * 3) as f32).sin()));
+        let (mut forgets, mut silent) = (model(Emotion::Neutral), model(Emotion::Neutral));
+        for _ in 0..20 {
+            forgets.push(&noise).unwrap();
+            silent.push(&[silent_column(); 4]).unwrap();
+        }
+        forgets.forget();
+        let a = forgets.push(&[silent_column(); 4]).unwrap().unwrap();
+        let b = silent.push(&[silent_column(); 4]).unwrap().unwrap();
+        // The mouth; idle motion has heard the voice and may nod.
+        assert_eq!(a.beta[24..41], b.beta[24..41]);
     }
 }

@@ -1,9 +1,10 @@
 //! Threads and files: where frames leave the engine.
 //!
 //! [`hear`] takes a sound file to coefficients, [`render`] to a film. Both can be stopped from another thread by a flag and tell
-//! how far they are.
+//! how far they are. [`live`] runs a session in real time.
 
 mod hear;
+pub mod live;
 mod render;
 
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -37,6 +38,9 @@ pub enum RenderError {
     /// The caller asked to stop.
     #[error("stopped before the end; nothing was written")]
     Cancelled,
+    /// The system has no thread left.
+    #[error("cannot start a thread: {0}; end other programs or sessions")]
+    NoThread(String),
     /// A thread of the engine ended without saying why.
     #[error("a thread of the engine stopped unexpectedly; please report this")]
     Thread,

@@ -1,0 +1,354 @@
+//! A live session: sound with its time in, pictures and voice with theirs out.
+//!
+//! Sans I/O: no thread, socket, device or clock in here. `now` is an argument, the time since the session began, so that an hour
+//! can be tried in seconds. Call [`Session::advance`] whenever sound came in or [`PERIOD`] has passed, then take what is ready.
+//!
+//! **One media clock**, counted in samples at 48 kHz (three to a sample of the motion model's 16 kHz). It follows `now` at a small
+//! distance: as soon as sound is there it moves on, and where sound is late it waits a little and then goes on with silence, in
+//! which the face idles. A frame of motion covers 1920 of its samples. Voice and picture carry its count, so they cannot drift apart.
+//!
+//! | queue | capacity | when full |
+//! |---|---|---|
+//! | microphone ([`Session::hear`]) | 200 ms | the oldest sound is dropped |
+//! | speech ([`Session::say`]) | [`SPEECH_CAPACITY_SECS`] | takes no more; the caller waits |
+//! | frames to be drawn | [`FRAMES_IN_FLIGHT`] | **the oldest frame is dropped: the one place where frames are** |
+//! | voice | its delay, a quarter of a second | never: what comes in pushes out |
+//!
+//! Queued speech goes before the microphone while it lasts.
+
+mod jitter;
+mod speech;
+mod voice;
+
+use std::collections::VecDeque;
+use std::time::Duration;
+
+use crate::audio::RateError;
+use crate::avatar::EXPRESSION;
+use crate::compute::ComputeError;
+use crate::emotion::Emotion;
+use crate::generator::{Frame, Generator};
+use crate::motion::Motion;
+use crate::pipeline::{FaceFrame, MOTION_FPS, SpeechToMotion};
+use crate::timing::StageTimes;
+
+use jitter::JitterBuffer;
+use speech::SpeechQueue;
+use voice::VoiceLine;
+
+pub use speech::SPEECH_CAPACITY_SECS;
+pub use voice::VOICE_PACKET;
+
+/// The media clock's rate, Hz.
+pub const CLOCK_RATE: u64 = 48_000;
+/// Samples that the clock moves at a time: 5 ms.
+const BLOCK: usize = 240;
+/// How often [`Session::advance`] wants to be called where no sound comes in.
+pub const PERIOD: Duration = Duration::from_millis(5);
+/// Samples of the clock in a frame of motion.
+pub const FRAME_SAMPLES: u64 = CLOCK_RATE / MOTION_FPS as u64;
+/// Frames that may wait to be drawn.
+pub const FRAMES_IN_FLIGHT: usize = 1;
+/// How far the clock stays behind `now` where it does not wait for a microphone.
+const LAG: Duration = Duration::from_millis(20);
+/// Sound after its end that the last mel column of a frame reaches into: 560 samples at 16 kHz, and the resampler's filter.
+const HEARING_REACH: u64 = 3 * 560 + 96;
+/// How much sooner than it should leave a packet of voice is handed out, so that it can leave in time while a picture is drawn.
+const VOICE_AHEAD: Duration = Duration::from_millis(60);
+/// How far an interrupted mouth is on its way to rest in the frames after: shut within 120 ms.
+const SETTLE: [f32; 3] = [0.45, 0.8, 1.0];
+
+/// A frame that is ready to be drawn.
+#[derive(Clone, Debug)]
+pub struct SessionFrame {
+    /// Media clock of the frame's start.
+    pub clock: u64,
+    /// When the last sound came in that the frame depends on.
+    pub heard: Duration,
+    /// When the frame was decided.
+    pub decided: Duration,
+    /// What the face does.
+    pub face: FaceFrame,
+}
+
+/// Something that leaves a session other than pictures.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum SessionEvent {
+    /// A packet of voice, mono at 48 kHz.
+    Voice {
+        /// Media clock of the first sample.
+        clock: u64,
+        /// How long from now it should leave.
+        wait: Duration,
+        /// The samples.
+        pcm: [f32; VOICE_PACKET],
+    },
+    /// Speech that was marked complete by [`Session::end_speech`] has left as voice, to its end.
+    Spoken,
+}
+
+/// How many of what a session has handled.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct SessionCounts {
+    /// Frames handed out.
+    pub frames: u64,
+    /// Frames dropped because drawing did not keep up.
+    pub dropped: u64,
+    /// Samples of microphone sound dropped.
+    pub microphone_dropped: u64,
+}
+
+/// See the module's text.
+pub struct Session {
+    speech: SpeechToMotion,
+    generator: Box<dyn Generator>,
+    microphone: JitterBuffer,
+    queue: SpeechQueue,
+    voice: VoiceLine,
+    clock: u64,
+    look_ahead: u64,
+    /// How long drawing and encoding take, and how much sooner than the picture the voice should leave, in samples.
+    work: u64,
+    lead: u64,
+    frames: VecDeque<SessionFrame>,
+    counts: SessionCounts,
+    shown: [f32; EXPRESSION],
+    settling: usize,
+    settle_from: [f32; EXPRESSION],
+    /// Clock at which an utterance that was marked complete is over.
+    utterance_end: Option<u64>,
+    /// How long sound waited for the clock.
+    capture: StageTimes,
+}
+
+impl std::fmt::Debug for Session {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Session").field("clock", &self.clock).field("counts", &self.counts).finish_non_exhaustive()
+    }
+}
+
+impl Session {
+    /// A session at time zero, 25 frames a second.
+    ///
+    /// # Errors
+    /// Never in practice: 48 kHz can be converted to 16 kHz.
+    pub fn new(motion: Box<dyn Motion>, generator: Box<dyn Generator>) -> Result<Self, RateError> {
+        let look_ahead = motion.look_ahead() as u64;
+        Ok(Self {
+            speech: SpeechToMotion::live(CLOCK_RATE as usize, motion, MOTION_FPS)?,
+            generator,
+            microphone: JitterBuffer::new(),
+            queue: SpeechQueue::default(),
+            voice: VoiceLine::new(),
+            clock: 0,
+            look_ahead,
+            work: samples(Duration::from_millis(25)),
+            lead: samples(Duration::from_millis(40)),
+            frames: VecDeque::with_capacity(FRAMES_IN_FLIGHT + 1),
+            counts: SessionCounts::default(),
+            shown: [0.0; EXPRESSION],
+            settling: SETTLE.len(),
+            settle_from: [0.0; EXPRESSION],
+            utterance_end: None,
+            capture: StageTimes::new(),
+        })
+    }
+
+    /// Takes microphone sound that arrived at `now`: mono, 48 kHz. Values that are not numbers become silence.
+    pub fn hear(&mut self, pcm: &mut [f32], now: Duration) {
+        sanitise(pcm);
+        self.microphone.push(pcm, now);
+    }
+
+    /// Queues speech, mono at 48 kHz, and says how many samples there was room for.
+    pub fn say(&mut self, pcm: &mut [f32]) -> usize {
+        sanitise(pcm);
+        self.queue.push(pcm)
+    }
+
+    /// Nothing more belongs to the queued speech; [`SessionEvent::Spoken`] follows when it has been said.
+    pub fn end_speech(&mut self) {
+        self.queue.end();
+        self.utterance_end = Some(self.clock + self.queue.len() as u64);
+    }
+
+    /// Speech that waits to be said.
+    pub fn queued(&self) -> Duration {
+        duration(self.queue.len() as u64)
+    }
+
+    /// The same in samples.
+    pub fn queued_samples(&self) -> usize {
+        self.queue.len()
+    }
+
+    /// Changes the emotion, within a third of a second. `intensity` is 1…3.
+    pub fn set_emotion(&mut self, emotion: Emotion, intensity: f32) {
+        self.speech.set_emotion(emotion, intensity);
+    }
+
+    /// Another face from the next frame on.
+    pub fn set_avatar(&mut self, generator: Box<dyn Generator>) {
+        self.generator = generator;
+    }
+
+    /// Stops speaking at once: drops what is queued and what is on its way, and shuts the mouth. The microphone goes on.
+    pub fn interrupt(&mut self) {
+        self.queue.clear();
+        self.microphone.clear();
+        self.voice.hush();
+        self.speech.forget();
+        self.frames.clear();
+        self.utterance_end = None;
+        (self.settling, self.settle_from) = (0, self.shown);
+    }
+
+    /// Tells how much sooner than its picture a sound should leave, to make up for what the listener's audio buffer adds.
+    pub fn set_voice_lead(&mut self, lead: Duration) {
+        self.lead = samples(lead);
+    }
+
+    /// Tells how long drawing and encoding a frame takes at present.
+    pub fn set_work(&mut self, work: Duration) {
+        self.work = samples(work);
+    }
+
+    /// From a sound to the moment when the voice leaves with it.
+    pub fn voice_delay(&self) -> Duration {
+        duration(self.voice_delay_samples())
+    }
+
+    fn voice_delay_samples(&self) -> u64 {
+        // A frame is decided when its own sound, its look-ahead and the reach of its last mel column have been heard.
+        (FRAME_SAMPLES * (1 + self.look_ahead) + HEARING_REACH + self.work).saturating_sub(self.lead)
+    }
+
+    /// Moves the media clock as far as sound and time allow, and decides the frames that this makes possible.
+    ///
+    /// # Errors
+    /// The GPU was lost.
+    pub fn advance(&mut self, now: Duration) -> Result<(), ComputeError> {
+        let wall = samples(now);
+        let mut block = [0.0; BLOCK];
+        while let Some(heard) = self.next_block(&mut block, wall, now) {
+            self.capture.record(now.saturating_sub(heard));
+            self.clock += BLOCK as u64;
+            self.voice.push(&block);
+            self.speech.push(&block)?;
+            while let Some(face) = self.speech.next_frame() {
+                let frame = SessionFrame { clock: face.index * FRAME_SAMPLES, heard, decided: now, face };
+                self.frames.push_back(frame);
+                if self.frames.len() > FRAMES_IN_FLIGHT {
+                    self.frames.pop_front();
+                    self.counts.dropped += 1;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Fills the next block of sound if it is time for it, and says when it came in.
+    fn next_block(&mut self, block: &mut [f32; BLOCK], wall: u64, now: Duration) -> Option<Duration> {
+        let next = self.clock + BLOCK as u64;
+        if next > wall {
+            return None;
+        }
+        if self.queue.is_speaking() {
+            if next + samples(LAG) > wall {
+                return None;
+            }
+            // Microphone sound that comes meanwhile is not said afterwards.
+            self.microphone.clear();
+            self.queue.take(block);
+            return Some(now);
+        }
+        if let Some(heard) = self.microphone.take(block, now) {
+            return Some(heard);
+        }
+        let patience = if self.microphone.is_live(now) { self.microphone.patience(now) } else { LAG };
+        if next + samples(patience) > wall {
+            return None;
+        }
+        self.microphone.starve(block);
+        Some(now)
+    }
+
+    /// The frame to draw next, if one is due.
+    pub fn next_frame(&mut self) -> Option<SessionFrame> {
+        let mut frame = self.frames.pop_front()?;
+        if let Some(share) = SETTLE.get(self.settling) {
+            self.settling += 1;
+            for (b, from) in frame.face.beta.iter_mut().zip(&self.settle_from) {
+                *b = from + (*b - from) * share;
+            }
+        }
+        self.shown = frame.face.beta;
+        self.counts.frames += 1;
+        Some(frame)
+    }
+
+    /// Draws a frame.
+    ///
+    /// # Errors
+    /// The GPU was lost.
+    pub fn draw(&mut self, frame: &SessionFrame) -> Result<Frame<'_>, ComputeError> {
+        self.generator.frame(&frame.face.beta, &frame.face.pose)
+    }
+
+    /// What else is due, in order.
+    pub fn next_event(&mut self) -> Option<SessionEvent> {
+        let mut pcm = [0.0; VOICE_PACKET];
+        let delay = self.voice_delay_samples();
+        let ahead = samples(VOICE_AHEAD);
+        if let Some(clock) = self.voice.take(self.clock, delay.saturating_sub(ahead), &mut pcm) {
+            let wait = duration((clock + delay).saturating_sub(self.clock));
+            return Some(SessionEvent::Voice { clock, wait, pcm });
+        }
+        // An utterance may take longer than was queued when it was marked: its sender was slow.
+        let over = self.queue.len() == 0 && self.utterance_end.is_some_and(|end| self.voice.position() >= end);
+        over.then(|| {
+            self.utterance_end = None;
+            SessionEvent::Spoken
+        })
+    }
+
+    /// The media clock.
+    pub fn clock(&self) -> u64 {
+        self.clock
+    }
+
+    /// Whether queued speech is being said.
+    pub fn is_speaking(&mut self) -> bool {
+        self.queue.is_speaking()
+    }
+
+    /// Whether microphone sound has been arriving.
+    pub fn is_hearing(&self, now: Duration) -> bool {
+        self.microphone.is_live(now)
+    }
+
+    /// What happened so far.
+    pub fn counts(&self) -> SessionCounts {
+        SessionCounts { microphone_dropped: self.microphone.dropped(), ..self.counts }
+    }
+
+    /// Times since the last call: sound waiting for the clock (per 5 ms), mel columns and motion network (per frame).
+    pub fn take_times(&mut self) -> [StageTimes; 3] {
+        [&mut self.capture, &mut self.speech.hearing, &mut self.speech.moving].map(std::mem::take)
+    }
+}
+
+fn samples(time: Duration) -> u64 {
+    (time.as_nanos() * u128::from(CLOCK_RATE) / 1_000_000_000) as u64
+}
+
+fn duration(samples: u64) -> Duration {
+    Duration::from_nanos(samples * 1_000_000 / 48)
+}
+
+/// Sound from outside may hold anything; one NaN in a recurrent filter would stay for ever.
+fn sanitise(pcm: &mut [f32]) {
+    for sample in pcm {
+        *sample = if sample.is_finite() { sample.clamp(-1.0, 1.0) } else { 0.0 };
+    }
+}

@@ -1,0 +1,246 @@
+//! The live session, sans I/O: hours pass in seconds here. Motion and pictures are simple ones, so that what is tested is time.
+
+use std::time::Duration;
+
+use vultus::audio::{COLUMNS_PER_FRAME, MELS};
+use vultus::avatar::{EXPRESSION, POSE};
+use vultus::compute::ComputeError;
+use vultus::emotion::Emotion;
+use vultus::generator::{Frame, Generator, OutputFormat};
+use vultus::motion::{Motion, MotionFrame};
+use vultus::session::{FRAME_SAMPLES, Session, SessionEvent, VOICE_PACKET};
+
+const MS: Duration = Duration::from_millis(1);
+const LOOK_AHEAD: usize = 2;
+const JAW: usize = 24;
+
+/// Opens the jaw where it is loud: coefficient 24 of a frame is the loudness of that frame.
+struct Loudness {
+    heard: Vec<f32>,
+    next: u64,
+}
+
+impl Motion for Loudness {
+    fn look_ahead(&self) -> usize {
+        LOOK_AHEAD
+    }
+    fn set_emotion(&mut self, _: Emotion, _: f32) {}
+    fn push(&mut self, columns: &[[f32; MELS]; COLUMNS_PER_FRAME]) -> Result<Option<MotionFrame>, ComputeError> {
+        let loudest = columns.iter().flatten().copied().fold(-5.0f32, f32::max);
+        self.heard.push(loudest.clamp(0.0, 1.0));
+        if self.heard.len() <= LOOK_AHEAD {
+            return Ok(None);
+        }
+        let mut beta = [0.0; EXPRESSION];
+        beta[JAW] = self.heard.remove(0);
+        self.next += 1;
+        Ok(Some(MotionFrame { index: self.next - 1, beta, pose: [0.0; POSE] }))
+    }
+    fn forget(&mut self) {
+        self.heard.fill(0.0);
+    }
+}
+
+struct NoPicture;
+
+impl Generator for NoPicture {
+    fn frame(&mut self, _: &[f32; EXPRESSION], _: &[f32; POSE]) -> Result<Frame<'_>, ComputeError> {
+        Ok(Frame { size: 0, format: OutputFormat::Rgba, bytes: &[], face_time: None })
+    }
+}
+
+fn session() -> Session {
+    Session::new(Box::new(Loudness { heard: Vec::new(), next: 0 }), Box::new(NoPicture)).unwrap()
+}
+
+/// What came out of a session, with the time of each.
+#[derive(Default)]
+struct Out {
+    /// Time, media clock, jaw.
+    frames: Vec<(Duration, u64, f32)>,
+    /// Time to leave, media clock, loudest sample.
+    voice: Vec<(Duration, u64, f32)>,
+    spoken: Vec<Duration>,
+}
+
+impl Out {
+    fn take(&mut self, session: &mut Session, now: Duration) {
+        session.advance(now).unwrap();
+        while let Some(event) = session.next_event() {
+            match event {
+                SessionEvent::Voice { clock, wait, pcm } => {
+                    let loud = pcm.iter().fold(0.0f32, |m, x| m.max(x.abs()));
+                    self.voice.push((now + wait, clock, loud));
+                }
+                SessionEvent::Spoken => self.spoken.push(now),
+            }
+        }
+        while let Some(frame) = session.next_frame() {
+            session.draw(&frame).unwrap();
+            self.frames.push((now, frame.clock, frame.face.beta[JAW]));
+        }
+    }
+
+    /// No frame and no packet is missing or doubled.
+    fn assert_seamless(&self) {
+        assert!(self.frames.windows(2).all(|w| w[1].1 == w[0].1 + FRAME_SAMPLES), "a frame is missing");
+        assert!(self.voice.windows(2).all(|w| w[1].1 == w[0].1 + VOICE_PACKET as u64), "a packet is missing");
+    }
+}
+
+/// A 200 Hz tone, `len` samples from sample `from` on.
+fn tone(from: usize, len: usize) -> Vec<f32> {
+    (from..from + len).map(|n| 0.5 * (n as f32 * std::f32::consts::TAU * 200.0 / 48_000.0).sin()).collect()
+}
+
+#[test]
+fn in_silence_frames_and_voice_go_on_for_ever() {
+    let (mut session, mut out) = (session(), Out::default());
+    for n in 0..2000 {
+        out.take(&mut session, n * 5 * MS);
+    }
+    out.assert_seamless();
+    assert!((240..=250).contains(&out.frames.len()), "{} frames in 10 s", out.frames.len());
+    assert!(out.frames.iter().all(|f| f.2 == 0.0) && out.voice.iter().all(|v| v.2 == 0.0));
+}
+
+#[test]
+fn a_microphone_is_heard_at_once_and_voice_leaves_with_its_lips() {
+    let (mut session, mut out) = (session(), Out::default());
+    session.set_work(25 * MS);
+    session.set_voice_lead(40 * MS);
+    // 10 ms packets that come 12 ms after their first sample, the tone from 2 s to 3 s.
+    for n in 0..1000u32 {
+        let now = n * 5 * MS;
+        if n % 2 == 0 {
+            let at = n as usize * 240;
+            let loud = (96_000..144_000).contains(&at);
+            let mut pcm = if loud { tone(at, 480) } else { vec![0.0; 480] };
+            session.hear(&mut pcm, now + 12 * MS);
+        }
+        out.take(&mut session, now + 12 * MS);
+    }
+    out.assert_seamless();
+    let first_open = out.frames.iter().find(|f| f.2 > 0.3).unwrap();
+    let first_loud = out.voice.iter().find(|v| v.2 > 0.1).unwrap();
+    // The frame in which the tone begins needs its own 40 ms, two more, and 35 ms for the last column.
+    let latency = (first_open.0 - 2000 * MS).as_millis();
+    assert!((80..=195).contains(&latency), "the mouth opens {latency} ms after the sound");
+    // Picture at the glass: when it was decided, and the work. Voice at the glass: when it left, and the buffer that the lead makes up for.
+    let picture = first_open.0.as_secs_f64() + 0.025 - first_open.1 as f64 / 48_000.0;
+    let voice = first_loud.0.as_secs_f64() + 0.040 - first_loud.1 as f64 / 48_000.0;
+    assert!((picture - voice).abs() < 0.012, "voice {voice}, picture {picture}");
+}
+
+/// A/V offset, picture minus voice, over a stretch of frames and packets.
+fn offset(out: &Out, from: Duration, to: Duration) -> f64 {
+    let mean = |all: &[(Duration, u64, f32)]| {
+        let inside: Vec<f64> = all
+            .iter()
+            .filter(|x| (from..to).contains(&x.0))
+            .map(|x| x.0.as_secs_f64() - x.1 as f64 / 48_000.0)
+            .collect();
+        inside.iter().sum::<f64>() / inside.len() as f64
+    };
+    mean(&out.frames) - mean(&out.voice)
+}
+
+#[test]
+fn an_hour_later_lips_and_voice_are_as_close_as_in_the_first_minute() {
+    // The sender's crystal is 100 ppm fast in one run and slow in the other, and packets jitter by up to 15 ms.
+    for (drift, seconds) in [(1.0001, 3600), (0.9999, 900)] {
+        let (mut session, mut out) = (session(), Out::default());
+        let (mut sent, mut state) = (0u64, 1u32);
+        for n in 0..200 * seconds {
+            let now = n * 5 * MS;
+            state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+            let jitter = 0.015 * f64::from(state >> 8) / f64::from(1u32 << 24);
+            while (sent + 480) as f64 / 48_000.0 / drift + jitter < now.as_secs_f64() {
+                let loud = sent / 24_000 % 2 == 0;
+                let mut pcm = if loud { tone(sent as usize, 480) } else { vec![0.0; 480] };
+                session.hear(&mut pcm, now);
+                sent += 480;
+            }
+            out.take(&mut session, now);
+        }
+        out.assert_seamless();
+        let first = offset(&out, Duration::ZERO, Duration::from_secs(60));
+        let last = offset(&out, Duration::from_secs(u64::from(seconds) - 60), Duration::from_secs(seconds.into()));
+        assert!((last - first).abs() < 0.010, "drifted from {first} to {last} s");
+        // What is heard now is shown now: no delay has built up.
+        let (time, clock, _) = out.frames[out.frames.len() - 1];
+        let behind = time.as_secs_f64() - clock as f64 / 48_000.0;
+        assert!(behind < 0.4, "{behind} s behind");
+        assert_eq!(session.counts().dropped, 0);
+    }
+}
+
+#[test]
+fn speech_is_said_in_real_time_and_reported_when_it_is_over() {
+    let (mut session, mut out) = (session(), Out::default());
+    let mut pcm = tone(0, 96_000);
+    for n in 0..800u32 {
+        if n == 200 {
+            assert_eq!(session.say(&mut pcm), 96_000);
+            session.end_speech();
+        }
+        out.take(&mut session, n * 5 * MS);
+    }
+    out.assert_seamless();
+    let open: Vec<_> = out.frames.iter().filter(|f| f.2 > 0.3).collect();
+    assert!((49..=54).contains(&open.len()), "two seconds of speech opened {} frames", open.len());
+    let said = out.voice.iter().filter(|v| v.2 > 0.1).count();
+    assert!((99..=102).contains(&said), "{said} packets of voice");
+    assert_eq!(out.spoken.len(), 1);
+    let last = out.voice.iter().rfind(|v| v.2 > 0.1).unwrap().0;
+    assert!(out.spoken[0] + 100 * MS > last && out.spoken[0] < last + 100 * MS);
+}
+
+#[test]
+fn an_interrupt_shuts_mouth_and_voice_at_once() {
+    let (mut session, mut out) = (session(), Out::default());
+    let mut pcm = tone(0, 5 * 48_000);
+    session.say(&mut pcm);
+    let when = 1500 * MS;
+    for n in 0..600u32 {
+        let now = n * 5 * MS;
+        if now == when {
+            session.interrupt();
+            assert_eq!(session.queued(), Duration::ZERO);
+        }
+        out.take(&mut session, now);
+    }
+    out.assert_seamless();
+    let last_open = out.frames.iter().rfind(|f| f.2 > 0.1).unwrap().0;
+    assert!(last_open <= when + 120 * MS, "the mouth is open until {last_open:?}");
+    let last_loud = out.voice.iter().rfind(|v| v.2 > 0.01).unwrap().0;
+    // A packet of 20 ms that was handed out 60 ms before it leaves.
+    assert!(last_loud <= when + 85 * MS, "the voice is heard until {last_loud:?}");
+}
+
+#[test]
+fn a_slow_machine_drops_frames_but_not_the_time() {
+    let (mut session, mut out) = (session(), Out::default());
+    // Comes round every 110 ms only.
+    for n in 0..200u32 {
+        out.take(&mut session, n * 110 * MS);
+    }
+    let counts = session.counts();
+    assert!(counts.dropped > 200, "{counts:?}");
+    assert_eq!(counts.dropped + counts.frames, session.clock() / FRAME_SAMPLES - 3, "{counts:?}");
+    assert!(out.frames.windows(2).all(|w| w[1].1 > w[0].1));
+}
+
+#[test]
+fn what_is_no_number_is_silence() {
+    let (mut session, mut out) = (session(), Out::default());
+    for n in 0..400u32 {
+        let mut pcm =
+            if n < 200 { vec![f32::NAN, f32::INFINITY, 1e30, -1e30].repeat(60) } else { tone(n as usize * 240, 240) };
+        session.hear(&mut pcm, n * 5 * MS);
+        out.take(&mut session, n * 5 * MS);
+    }
+    out.assert_seamless();
+    assert!(out.frames.iter().all(|f| f.2.is_finite()) && out.voice.iter().all(|v| v.2.is_finite() && v.2 <= 1.0));
+    assert!(out.frames.iter().rev().take(10).all(|f| f.2 > 0.3), "it does not hear after that");
+}
