@@ -1,11 +1,16 @@
 //! What can be asked for on the command line.
 
+use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
 
+use anyhow::{Result, bail};
 use clap::builder::styling::{AnsiColor, Styles};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use vultus::compute::Backend;
 use vultus::motion::LOOK_AHEAD_MAX;
+
+use crate::errors;
+use crate::serve::{ServeOptions, SourceOptions};
 
 const STYLES: Styles =
     Styles::styled().header(AnsiColor::Green.on_default().bold()).usage(AnsiColor::Green.on_default().bold());
@@ -24,6 +29,8 @@ pub(crate) struct Arguments {
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
+    /// Serve a page on which your voice drives a face, live; also WHEP, WHIP and a WebSocket for text-to-speech.
+    Serve(Serve),
     /// Make a film (MP4) of an avatar that says what is in a sound file.
     Render(Render),
     /// Write the face's coefficients for a sound file, frame by frame, as JSON or CSV.
@@ -84,6 +91,91 @@ pub(crate) struct Coeffs {
     /// The file to write; its ending, .json or .csv, says which format.
     #[arg(short, long, value_name = "OUT.json|OUT.csv")]
     pub(crate) output: PathBuf,
+}
+
+/// The live server.
+#[derive(Debug, Args)]
+pub(crate) struct Serve {
+    /// Address to listen on. Beyond this machine it needs a token, and browsers want HTTPS before they give a microphone.
+    #[arg(long, value_name = "IP", default_value = "127.0.0.1")]
+    pub(crate) host: IpAddr,
+    /// TCP port of the page.
+    #[arg(long, value_name = "N", default_value_t = 7878)]
+    pub(crate) port: u16,
+    /// UDP port of all pictures and voices, of all sessions; 0 takes any.
+    #[arg(long, value_name = "N", default_value_t = 7879)]
+    pub(crate) media_port: u16,
+    /// Address that browsers reach this machine by, if that is none of its own (behind NAT).
+    #[arg(long, value_name = "IP")]
+    pub(crate) public_address: Option<IpAddr>,
+    /// Secret that clients have to send; needed beyond this machine.
+    #[arg(long, value_name = "SECRET", env = "VULTUS_TOKEN", hide_env_values = true)]
+    pub(crate) token: Option<String>,
+    /// Sessions at one time; more are asked to come back later.
+    #[arg(long, value_name = "N", default_value_t = 4, value_parser = clap::value_parser!(u16).range(1..=1000))]
+    pub(crate) max_sessions: u16,
+    /// Speak with this machine's microphone (the default one, or the one named), beside the browser's.
+    #[arg(long, value_name = "DEVICE", num_args = 0..=1, default_missing_value = "", conflicts_with = "repeat")]
+    pub(crate) mic: Option<String>,
+    /// Speak with a sound file, over and over.
+    #[arg(long = "loop", value_name = "AUDIO")]
+    pub(crate) repeat: Option<PathBuf>,
+    /// Name of an avatar (see `vultus avatars`) or an .avatar file: the one that is shown first.
+    #[arg(long, value_name = "NAME|FILE", default_value = vultus::assets::DEFAULT_AVATAR)]
+    pub(crate) avatar: String,
+    /// Emotion of `--mic` and `--loop`.
+    #[arg(long, value_name = "NAME", default_value = "neutral")]
+    pub(crate) emotion: String,
+    /// How strong that emotion is, from 1 to 3.
+    #[arg(long, value_name = "1..3", default_value_t = 1.0, allow_hyphen_values = true, value_parser = intensity)]
+    pub(crate) intensity: f32,
+    /// Width and height in pixels.
+    #[arg(long, value_enum, default_value = "512")]
+    pub(crate) size: Size,
+    /// Frames of 40 ms that the model hears ahead of the one it decides, from 0 to 5: fewer are sooner, more are surer.
+    #[arg(long, value_name = "0..5", default_value_t = 2, allow_hyphen_values = true, value_parser = lookahead)]
+    pub(crate) lookahead: usize,
+    /// Where networks and pictures are computed.
+    #[arg(long, value_enum, default_value_t = BackendName::Auto)]
+    pub(crate) backend: BackendName,
+    /// Per cent of media packets to lose on purpose, for trials.
+    #[arg(long, value_name = "PERCENT", default_value_t = 0.0, hide = true)]
+    pub(crate) simulate_loss: f32,
+}
+
+impl Serve {
+    /// What the server is started with, checked.
+    pub(crate) fn options(&self) -> Result<ServeOptions> {
+        let emotion = errors::emotion(&self.emotion)?;
+        if !(1.0..=3.0).contains(&self.intensity) {
+            bail!("an intensity of {} is out of range; give one from 1 (natural) to 3 (strongest)", self.intensity);
+        }
+        if self.lookahead > LOOK_AHEAD_MAX {
+            bail!("a look-ahead of {} frames is out of range; give one from 0 to {LOOK_AHEAD_MAX}", self.lookahead);
+        }
+        if !(0.0..100.0).contains(&self.simulate_loss) {
+            bail!("a loss of {} per cent is out of range; give one from 0 to below 100", self.simulate_loss);
+        }
+        let token = self.token.clone().filter(|token| !token.is_empty());
+        let microphone = |name: &String| SourceOptions::Microphone(Some(name.clone()).filter(|name| !name.is_empty()));
+        let repeat = self.repeat.clone().map(SourceOptions::Loop);
+        Ok(ServeOptions {
+            listen: SocketAddr::new(self.host, self.port),
+            media_port: self.media_port,
+            public_address: self.public_address,
+            token,
+            max_sessions: self.max_sessions.into(),
+            size: self.size as usize,
+            look_ahead: self.lookahead,
+            backend: self.backend.into(),
+            avatar: self.avatar.clone(),
+            emotion,
+            intensity: self.intensity,
+            source: self.mic.as_ref().map(microphone).or(repeat),
+            loss_percent: self.simulate_loss,
+            measuring: false,
+        })
+    }
 }
 
 #[derive(Clone, Copy, Debug, ValueEnum)]

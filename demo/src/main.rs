@@ -29,6 +29,7 @@ fn main() -> ExitCode {
     let arguments = Arguments::parse();
     let weights = arguments.weights.as_deref();
     let done = match arguments.command {
+        Command::Serve(arguments) => serve::run(weights, &arguments),
         Command::Render(arguments) => render::run(weights, &arguments, start),
         Command::Coeffs(arguments) => coeffs::run(weights, &arguments, start),
         Command::Avatars => avatars::run(weights),

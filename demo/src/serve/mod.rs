@@ -1,6 +1,249 @@
 //! The live server: sessions over WebRTC and HTTP.
+//!
+//! | room | what it owns |
+//! |---|---|
+//! | `studio` | what all sessions share: backend, networks, avatars |
+//! | `rooms` | sessions and who is in them |
+//! | `transport` | WebRTC |
+//! | `signal`, `speak` | the ways in: WHEP, WHIP, the page's call; PCM and control over a WebSocket |
+//! | `source` | sound from this machine: microphone, file |
+//! | `guard`, `refusal` | who may ask, and how no is said |
+//! | `page`, `stats`, `http` | the page, the figures, the addresses |
 
-// The server that calls the transport comes next; until then only the transport's tests use it.
-#![allow(dead_code)]
-
+mod guard;
+mod http;
+mod page;
+mod refusal;
+mod rooms;
+mod signal;
+mod source;
+mod speak;
+mod stats;
+mod studio;
 pub(crate) mod transport;
+
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use anyhow::{Context as _, Result, bail};
+use serde_json::Value;
+use tokio::net::TcpListener;
+use tokio::sync::{Semaphore, mpsc, oneshot};
+use tokio::task::JoinHandle;
+use vultus::compute::Backend;
+use vultus::emotion::Emotion;
+
+use self::guard::Guard;
+use self::rooms::{Look, Rooms};
+use self::source::Source;
+use self::studio::Studio;
+use self::transport::{Options, Transport, Weather};
+use crate::args::Serve;
+
+/// Offers that are being answered at one time; a browser needs one.
+const OFFERS: usize = 8;
+
+/// What a server needs to know.
+#[derive(Clone, Debug)]
+pub(crate) struct ServeOptions {
+    /// HTTP address.
+    pub(crate) listen: SocketAddr,
+    /// UDP port of all media; 0 takes any.
+    pub(crate) media_port: u16,
+    /// Address that browsers reach this machine by, where that is none of its own.
+    pub(crate) public_address: Option<IpAddr>,
+    pub(crate) token: Option<String>,
+    pub(crate) max_sessions: usize,
+    pub(crate) size: usize,
+    pub(crate) look_ahead: usize,
+    pub(crate) backend: Backend,
+    pub(crate) avatar: String,
+    pub(crate) emotion: Emotion,
+    pub(crate) intensity: f32,
+    /// A session that lives as long as the server and speaks with this sound.
+    pub(crate) source: Option<SourceOptions>,
+    /// Per cent of media packets that get lost, for tests.
+    pub(crate) loss_percent: f32,
+    /// Serve the measuring page.
+    pub(crate) measuring: bool,
+}
+
+/// Sound from this machine.
+#[derive(Clone, Debug)]
+pub(crate) enum SourceOptions {
+    /// A microphone: the default one, or the one of this name.
+    Microphone(Option<String>),
+    /// A sound file, over and over.
+    Loop(PathBuf),
+}
+
+impl Default for ServeOptions {
+    fn default() -> Self {
+        Self {
+            listen: SocketAddr::from((Ipv4Addr::LOCALHOST, 0)),
+            media_port: 0,
+            public_address: None,
+            token: None,
+            max_sessions: 4,
+            size: 512,
+            look_ahead: 2,
+            backend: Backend::Auto,
+            avatar: studio::usual_avatar().to_owned(),
+            emotion: Emotion::Neutral,
+            intensity: 1.0,
+            source: None,
+            loss_percent: 0.0,
+            measuring: false,
+        }
+    }
+}
+
+/// What handlers share.
+#[derive(Clone)]
+struct App {
+    rooms: Arc<Rooms>,
+    transport: Arc<Transport>,
+    offers: Arc<Semaphore>,
+    results: mpsc::Sender<Value>,
+}
+
+/// A server that runs.
+pub(crate) struct Running {
+    /// HTTP address.
+    pub(crate) address: SocketAddr,
+    /// UDP port of all media.
+    pub(crate) media_port: u16,
+    /// Backend and adapter.
+    pub(crate) backend: String,
+    /// Id of the session that speaks with this machine's sound.
+    pub(crate) house: Option<String>,
+    /// What the measuring page posted.
+    pub(crate) results: mpsc::Receiver<Value>,
+    app: App,
+    source: Option<Source>,
+    stop: oneshot::Sender<()>,
+    serving: JoinHandle<std::io::Result<()>>,
+}
+
+/// Starts a server.
+///
+/// # Errors
+/// A port is taken, the weights are no good, or the server would be open to the network without a token.
+pub(crate) async fn start(weights: Option<&Path>, options: ServeOptions) -> Result<Running> {
+    if !options.listen.ip().is_loopback() && options.token.is_none() {
+        bail!(
+            "{} can be reached from other machines: protect it by --token SECRET (or $VULTUS_TOKEN), or listen on 127.0.0.1",
+            options.listen
+        );
+    }
+    let (backend, size, look_ahead) = (options.backend, options.size, options.look_ahead);
+    let (folder, avatar) = (weights.map(Path::to_owned), options.avatar.clone());
+    let open = move || Studio::open(folder.as_deref(), backend, size, look_ahead, &avatar);
+    let studio = Arc::new(tokio::task::spawn_blocking(open).await??);
+    let listener = TcpListener::bind(options.listen)
+        .await
+        .with_context(|| format!("cannot listen on {}; choose another port by --port", options.listen))?;
+    let address = listener.local_addr().context("cannot tell the server's address")?;
+    let media = SocketAddr::new(options.listen.ip(), options.media_port);
+    let weather = Weather { loss_percent: options.loss_percent, ..Weather::default() };
+    let transport = Transport::bind(Options { address: media, public_address: options.public_address, weather })
+        .await
+        .with_context(|| format!("cannot open UDP {media} for media; choose another port by --media-port"))?;
+
+    let rooms = Rooms::new(studio, options.max_sessions);
+    let (results, posted) = mpsc::channel(1);
+    let app = App { rooms, transport: Arc::new(transport), offers: Arc::new(Semaphore::new(OFFERS)), results };
+    let source = match options.source {
+        None => None,
+        Some(wanted) => {
+            let look = Look { avatar: options.avatar, emotion: options.emotion, intensity: options.intensity };
+            let rooms = Arc::clone(&app.rooms);
+            let room = tokio::task::spawn_blocking(move || rooms.open(look)).await?;
+            let room = room.map_err(|refusal| anyhow::anyhow!(refusal.sentence))?;
+            Some(Source::start(&wanted, room)?)
+        }
+    };
+    let house = source.as_ref().map(|source| source.room_id().to_owned());
+    let checks = Guard::new(options.token.as_deref(), address.ip());
+    let router = http::router(app.clone(), checks, options.measuring);
+    let (stop, stopped) = oneshot::channel();
+    let serving = tokio::spawn(async move {
+        // Ends when told to, or when `Running` is dropped.
+        let stopped = async { drop(stopped.await) };
+        axum::serve(listener, router).with_graceful_shutdown(stopped).await
+    });
+    Ok(Running {
+        address,
+        media_port: app.transport.port(),
+        backend: app.rooms.studio().backend(),
+        house,
+        results: posted,
+        app,
+        source,
+        stop,
+        serving,
+    })
+}
+
+impl Running {
+    /// The object of `GET /v1/stats`.
+    pub(crate) fn stats(&self) -> Value {
+        stats::report(&self.app)
+    }
+
+    /// Says goodbye to everybody and ends.
+    pub(crate) async fn stop(self) {
+        drop(self.source);
+        self.app.rooms.close().await;
+        // The receiver is gone only if serving has ended already.
+        let _ = self.stop.send(());
+        // Control channels end with their sessions; a client that keeps its connection is not waited for.
+        let _ = tokio::time::timeout(std::time::Duration::from_secs(2), self.serving).await;
+    }
+}
+
+/// `vultus serve`: runs until ctrl-C.
+pub(crate) fn run(weights: Option<&Path>, arguments: &Serve) -> Result<()> {
+    let options = arguments.options()?;
+    let token = options.token.is_some();
+    let runtime = runtime()?;
+    runtime.block_on(async {
+        let running = start(weights, options).await?;
+        tell(&running, token);
+        wait_for_end().await?;
+        eprintln!("vultus: stopping");
+        running.stop().await;
+        Ok(())
+    })
+}
+
+/// Where the server's tasks run. Two threads are enough for sockets; kernels have threads of their own.
+pub(crate) fn runtime() -> Result<tokio::runtime::Runtime> {
+    tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().context("cannot start the server's threads")
+}
+
+fn tell(running: &Running, token: bool) {
+    let port = running.address.port();
+    let host = if running.address.ip().is_loopback() { "localhost".to_owned() } else { running.address.ip().to_string() };
+    let fragment = if token { "#token=…" } else { "" };
+    eprintln!("vultus: open http://{host}:{port}/{fragment} and speak");
+    if let Some(id) = &running.house {
+        eprintln!("vultus: this machine's sound: http://{host}:{port}/?overlay&session={id}{fragment}");
+    }
+    eprintln!("vultus: computing on {}; media on UDP port {}; ctrl-C ends", running.backend, running.media_port);
+}
+
+async fn wait_for_end() -> Result<()> {
+    #[cfg(unix)]
+    {
+        use tokio::signal::unix::{SignalKind, signal};
+        let mut terminate = signal(SignalKind::terminate()).context("cannot watch for SIGTERM")?;
+        tokio::select! {
+            done = tokio::signal::ctrl_c() => done.context("cannot watch for ctrl-C"),
+            _ = terminate.recv() => Ok(()),
+        }
+    }
+    #[cfg(not(unix))]
+    tokio::signal::ctrl_c().await.context("cannot watch for ctrl-C")
+}

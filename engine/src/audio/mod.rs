@@ -4,6 +4,7 @@
 //! columns. Each of them gives the same output, bit for bit, whatever the sizes of the blocks it is fed, and keeps no more than
 //! its window: an hour of audio needs the memory of a minute.
 
+pub mod capture;
 mod decode;
 mod fold;
 mod mel;

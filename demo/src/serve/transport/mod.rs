@@ -31,30 +31,7 @@ use tokio::task::JoinHandle;
 use self::mux::Mux;
 pub(crate) use self::peer::Peer;
 pub(crate) use self::weather::Weather;
-
-/// One encoded picture.
-#[derive(Clone, Debug)]
-pub(crate) struct VideoUnit {
-    /// An H.264 access unit as an Annex-B byte stream; SPS and PPS before each IDR.
-    pub(crate) data: bytes::Bytes,
-    /// Whether decoding can start here.
-    pub(crate) key: bool,
-    /// The session's media clock, 48 kHz.
-    pub(crate) clock: u64,
-    /// When the last sound that the picture shows was heard.
-    pub(crate) heard: Instant,
-    /// When encoding was done.
-    pub(crate) encoded: Instant,
-}
-
-/// One Opus packet.
-#[derive(Clone, Debug)]
-pub(crate) struct VoiceUnit {
-    /// The packet, 48 kHz mono.
-    pub(crate) data: bytes::Bytes,
-    /// The session's media clock, 48 kHz.
-    pub(crate) clock: u64,
-}
+pub(crate) use vultus::stream::live::{VideoUnit, VoiceUnit};
 
 /// What a peer comes for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -244,5 +244,5 @@ pub(super) fn picture(number: u64, key: bool) -> VideoUnit {
 
 /// A voice packet whose bytes follow from its number.
 pub(super) fn voice(number: u64) -> VoiceUnit {
-    VoiceUnit { data: vec![0xf8, number as u8, 1, 2, 3].into(), clock: number * 960 }
+    VoiceUnit { data: vec![0xf8, number as u8, 1, 2, 3].into(), clock: number * 960, due: std::time::Instant::now() }
 }

@@ -1,0 +1,127 @@
+//! Who may ask: bearer token, Host and Origin.
+//!
+//! On loopback any local program may, but no web page from elsewhere: its origin differs, and a host name that was rebound to
+//! 127.0.0.1 is none of ours. Beyond loopback a token is needed for everything but the page's own files.
+
+use std::net::IpAddr;
+use std::sync::Arc;
+
+use axum::extract::{Request, State};
+use axum::http::{HeaderMap, StatusCode, Uri, header};
+use axum::middleware::Next;
+use axum::response::{IntoResponse as _, Response};
+use subtle::ConstantTimeEq as _;
+
+use super::refusal::Refusal;
+
+/// Sub-protocol that carries the token of a WebSocket, to which browsers let no header be added.
+const BEARER_PROTOCOL: &str = "bearer.";
+
+/// See the module's text.
+#[derive(Clone)]
+pub(super) struct Guard {
+    token: Option<Arc<str>>,
+    /// Only loopback names may stand in Host.
+    loopback: bool,
+}
+
+impl Guard {
+    pub(super) fn new(token: Option<&str>, bound: IpAddr) -> Self {
+        Self { token: token.map(Into::into), loopback: bound.is_loopback() }
+    }
+
+    fn check(&self, headers: &HeaderMap, uri: &Uri) -> Result<(), Refusal> {
+        let text = |name| headers.get(name).and_then(|value| value.to_str().ok());
+        let host = text(header::HOST).or(uri.authority().map(|a| a.as_str())).unwrap_or_default();
+        if self.loopback && !is_loopback(host) {
+            return Err(Refusal::new(StatusCode::FORBIDDEN, "this server answers to localhost and 127.0.0.1 only"));
+        }
+        if let Some(origin) = text(header::ORIGIN)
+            && origin.split_once("://").map(|(_, rest)| rest) != Some(host)
+        {
+            return Err(Refusal::new(StatusCode::FORBIDDEN, "pages of other origins may not use this server"));
+        }
+        let path = uri.path();
+        let open = !(path.starts_with("/v1/") || path == "/metrics");
+        match &self.token {
+            Some(token) if !open && !given(headers).is_some_and(|it| same(it, token)) => Err(Refusal::new(
+                StatusCode::UNAUTHORIZED,
+                "this server wants its token: send the header Authorization: Bearer TOKEN, or open the page with #token=TOKEN",
+            )),
+            _ => Ok(()),
+        }
+    }
+}
+
+pub(super) async fn guard(State(guard): State<Guard>, request: Request, next: Next) -> Response {
+    let mut response = match guard.check(request.headers(), request.uri()) {
+        Ok(()) => next.run(request).await,
+        Err(refusal) => refusal.into_response(),
+    };
+    let headers = response.headers_mut();
+    headers.insert(header::X_CONTENT_TYPE_OPTIONS, header::HeaderValue::from_static("nosniff"));
+    headers.insert(header::REFERRER_POLICY, header::HeaderValue::from_static("no-referrer"));
+    response
+}
+
+fn given(headers: &HeaderMap) -> Option<&str> {
+    if let Some(value) = headers.get(header::AUTHORIZATION) {
+        return value.to_str().ok()?.strip_prefix("Bearer ");
+    }
+    let protocols = headers.get(header::SEC_WEBSOCKET_PROTOCOL)?.to_str().ok()?;
+    protocols.split(',').find_map(|protocol| protocol.trim().strip_prefix(BEARER_PROTOCOL))
+}
+
+/// Compares in a time that does not tell how much of the token was right.
+fn same(given: &str, token: &str) -> bool {
+    given.as_bytes().ct_eq(token.as_bytes()).into()
+}
+
+fn is_loopback(host: &str) -> bool {
+    let name = match host.strip_prefix('[') {
+        Some(v6) => v6.split(']').next().unwrap_or_default(),
+        None => host.rsplit_once(':').map_or(host, |(name, _)| name),
+    };
+    name.eq_ignore_ascii_case("localhost") || name.parse::<IpAddr>().is_ok_and(|ip| ip.is_loopback())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn ask(guard: &Guard, path: &str, headers: &[(header::HeaderName, &str)]) -> Option<u16> {
+        let map = headers.iter().map(|(name, value)| (name.clone(), value.parse().unwrap())).collect();
+        guard.check(&map, &path.parse().unwrap()).err().map(|refusal| refusal.status.as_u16())
+    }
+
+    #[test]
+    fn rebound_names_and_foreign_pages_are_refused() {
+        let guard = Guard::new(None, [127, 0, 0, 1].into());
+        for host in ["localhost:7878", "127.0.0.1:7878", "127.0.0.1", "[::1]:80", "LOCALHOST"] {
+            assert_eq!(ask(&guard, "/v1/stats", &[(header::HOST, host)]), None, "{host}");
+        }
+        for host in ["evil.example", "evil.example:7878", "localhost.evil.example", "", "10.0.0.1:7878"] {
+            assert_eq!(ask(&guard, "/v1/stats", &[(header::HOST, host)]), Some(403), "{host}");
+        }
+        let own = [(header::HOST, "localhost:7878"), (header::ORIGIN, "http://localhost:7878")];
+        assert_eq!(ask(&guard, "/v1/speak", &own), None);
+        for origin in ["http://evil.example", "http://localhost:9999", "null"] {
+            let foreign = [(header::HOST, "localhost:7878"), (header::ORIGIN, origin)];
+            assert_eq!(ask(&guard, "/v1/speak", &foreign), Some(403), "{origin}");
+        }
+    }
+
+    #[test]
+    fn a_token_guards_everything_but_the_page() {
+        let guard = Guard::new(Some("s3cret"), [0, 0, 0, 0].into());
+        let host = (header::HOST, "avatar.example");
+        assert_eq!(ask(&guard, "/app.js", &[host.clone()]), None);
+        assert_eq!(ask(&guard, "/v1/stats", &[host.clone()]), Some(401));
+        assert_eq!(ask(&guard, "/metrics", &[host.clone()]), Some(401));
+        for (value, want) in [("Bearer s3cret", None), ("Bearer s3cre", Some(401)), ("Basic s3cret", Some(401)), ("Bearer ", Some(401))] {
+            assert_eq!(ask(&guard, "/v1/stats", &[host.clone(), (header::AUTHORIZATION, value)]), want, "{value}");
+        }
+        let socket = [host, (header::SEC_WEBSOCKET_PROTOCOL, "vultus.v1, bearer.s3cret")];
+        assert_eq!(ask(&guard, "/v1/speak", &socket), None);
+    }
+}

@@ -1,0 +1,89 @@
+//! Addresses and what answers them.
+
+use std::sync::Arc;
+
+use axum::extract::rejection::BytesRejection;
+use axum::extract::{DefaultBodyLimit, Path, State};
+use axum::http::{StatusCode, header};
+use axum::response::IntoResponse;
+use axum::routing::{delete, get, post};
+use axum::{Json, Router, middleware};
+use serde_json::{Value, json};
+use vultus::emotion::Emotion;
+
+use super::guard::{Guard, guard};
+use super::refusal::Refusal;
+use super::{App, page, signal, speak, stats};
+
+/// Longest body of a request: offers of browsers have 2 to 8 KiB.
+const BODY: usize = 64 << 10;
+
+/// Everything that the server answers. `measuring` adds what `vultus latency` needs.
+pub(super) fn router(app: App, checks: Guard, measuring: bool) -> Router {
+    let signalling = |router: Router<App>, kind: &str| match kind {
+        "call" => router.route("/v1/call", post(signal::call)),
+        "whep" => router.route("/v1/whep", post(signal::whep)),
+        _ => router.route("/v1/whip", post(signal::whip)),
+    };
+    let mut router = Router::new();
+    for kind in ["call", "whep", "whip"] {
+        router = signalling(router, kind).route(&format!("/v1/{kind}/{{peer}}"), delete(signal::leave));
+    }
+    let router = router
+        .route("/", get(page::index))
+        .route("/sample.wav", get(page::sample))
+        .route("/v1/avatars", get(avatars))
+        .route("/v1/avatars/{file}", get(portrait))
+        .route("/v1/speak", get(speak::speak))
+        .route("/v1/stats", get(stats::stats))
+        .route("/metrics", get(stats::metrics))
+        .route("/healthz", get(async || "ok\n"));
+    let router = if measuring {
+        router.route("/{name}", get(page::measuring)).route("/v1/latency/result", post(result))
+    } else {
+        router.route("/{name}", get(page::named))
+    };
+    router
+        .fallback(async || page::missing())
+        .method_not_allowed_fallback(async || {
+            Refusal::new(StatusCode::METHOD_NOT_ALLOWED, "this address does not take that method")
+        })
+        .layer(DefaultBodyLimit::max(if measuring { 64 * BODY } else { BODY }))
+        .layer(middleware::from_fn_with_state(checks, guard))
+        .with_state(app)
+}
+
+/// What to say of a body that could not be read.
+pub(super) fn too_large(error: &BytesRejection) -> String {
+    if error.status() == StatusCode::PAYLOAD_TOO_LARGE {
+        return format!("the body is longer than {} KiB", BODY >> 10);
+    }
+    error.body_text()
+}
+
+async fn avatars(State(app): State<App>) -> Json<Value> {
+    let avatars: Vec<Value> = app
+        .rooms
+        .studio()
+        .avatars()
+        .map(|(name, default)| json!({ "name": name, "default": default, "picture": format!("/v1/avatars/{name}.jpg") }))
+        .collect();
+    Json(json!({ "avatars": avatars, "emotions": Emotion::ALL.map(Emotion::name), "intensity": [1, 3] }))
+}
+
+async fn portrait(State(app): State<App>, Path(file): Path<String>) -> Result<impl IntoResponse, Refusal> {
+    let name = file.strip_suffix(".jpg").unwrap_or(&file).to_owned();
+    let studio = Arc::clone(app.rooms.studio());
+    studio.knows(&name).map_err(|error| Refusal::new(StatusCode::NOT_FOUND, error.to_string()))?;
+    let jpeg = tokio::task::spawn_blocking(move || studio.thumbnail(&name)).await;
+    let jpeg = jpeg.map_err(Refusal::internal)?.map_err(Refusal::internal)?;
+    Ok(([(header::CONTENT_TYPE, "image/jpeg"), (header::CACHE_CONTROL, "max-age=3600")], jpeg.to_vec()))
+}
+
+/// What the measuring page found.
+async fn result(State(app): State<App>, Json(result): Json<Value>) -> StatusCode {
+    match app.results.try_send(result) {
+        Ok(()) => StatusCode::NO_CONTENT,
+        Err(_) => StatusCode::CONFLICT,
+    }
+}

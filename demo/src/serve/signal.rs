@@ -1,0 +1,181 @@
+//! Signalling: WHEP to watch, WHIP to bring a microphone, and one offer for both (the page's).
+//!
+//! WHIP is RFC 9725; WHEP is draft-ietf-wish-whep. Offers are complete: there is no trickle, so PATCH is not allowed.
+
+use std::sync::{Arc, Mutex, PoisonError, Weak};
+use std::time::Instant;
+
+use axum::body::Bytes;
+use axum::extract::rejection::BytesRejection;
+use axum::extract::{Path, Query, State};
+use axum::http::{HeaderMap, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use serde::Deserialize;
+use vultus::media::OpusReceiver;
+
+use super::App;
+use super::refusal::Refusal;
+use super::rooms::{Look, Room, Rooms, secret};
+use super::transport::{PeerEvents, Role};
+use crate::errors;
+
+/// What a query may say about the session.
+#[derive(Debug, Default, Deserialize)]
+pub(super) struct Wish {
+    /// An existing session.
+    pub(super) session: Option<String>,
+    avatar: Option<String>,
+    emotion: Option<String>,
+    intensity: Option<f32>,
+}
+
+impl Wish {
+    /// The room that is meant: an existing one, or a new one that looks like this.
+    pub(super) async fn room(self, rooms: &Arc<Rooms>) -> Result<Arc<Room>, Refusal> {
+        if let Some(id) = &self.session {
+            return rooms.find(id);
+        }
+        let look = self.look(rooms)?;
+        let rooms = Arc::clone(rooms);
+        tokio::task::spawn_blocking(move || rooms.open(look)).await.map_err(Refusal::internal)?
+    }
+
+    fn look(self, rooms: &Rooms) -> Result<Look, Refusal> {
+        let studio = rooms.studio();
+        let avatar = self.avatar.unwrap_or_else(|| studio.default_avatar().to_owned());
+        studio.knows(&avatar).map_err(|error| Refusal::new(StatusCode::NOT_FOUND, error.to_string()))?;
+        let emotion = emotion(self.emotion.as_deref().unwrap_or("neutral"))?;
+        let intensity = intensity(self.intensity.unwrap_or(1.0))?;
+        Ok(Look { avatar, emotion, intensity })
+    }
+}
+
+pub(super) fn emotion(name: &str) -> Result<vultus::emotion::Emotion, Refusal> {
+    errors::emotion(name).map_err(|error| Refusal::bad_request(error.to_string()))
+}
+
+pub(super) fn intensity(value: f32) -> Result<f32, Refusal> {
+    if (1.0..=3.0).contains(&value) {
+        return Ok(value);
+    }
+    Err(Refusal::bad_request(format!("an intensity of {value} is out of range; give one from 1 to 3")))
+}
+
+pub(super) async fn call(app: State<App>, wish: WishQuery, headers: HeaderMap, body: Body) -> Result<Response, Refusal> {
+    offer(app, Role::Call, "call", wish, &headers, body).await
+}
+
+pub(super) async fn whep(app: State<App>, wish: WishQuery, headers: HeaderMap, body: Body) -> Result<Response, Refusal> {
+    offer(app, Role::Watch, "whep", wish, &headers, body).await
+}
+
+pub(super) async fn whip(app: State<App>, wish: WishQuery, headers: HeaderMap, body: Body) -> Result<Response, Refusal> {
+    offer(app, Role::Microphone, "whip", wish, &headers, body).await
+}
+
+/// DELETE on what `Location` said.
+pub(super) async fn leave(State(app): State<App>, Path(id): Path<String>) -> Result<StatusCode, Refusal> {
+    let gone = || Refusal::new(StatusCode::NOT_FOUND, "there is no such connection; it may have ended");
+    let room = app.rooms.room_of_peer(&id).ok_or_else(gone)?;
+    let peer = room.peer(&id).ok_or_else(gone)?;
+    peer.close().await;
+    Ok(StatusCode::OK)
+}
+
+type WishQuery = Result<Query<Wish>, axum::extract::rejection::QueryRejection>;
+type Body = Result<Bytes, BytesRejection>;
+
+async fn offer(
+    State(app): State<App>,
+    role: Role,
+    kind: &str,
+    wish: WishQuery,
+    headers: &HeaderMap,
+    body: Body,
+) -> Result<Response, Refusal> {
+    let Query(wish) = wish.map_err(|error| Refusal::bad_request(error.body_text()))?;
+    let media = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    if !media.split(';').next().unwrap_or_default().trim().eq_ignore_ascii_case("application/sdp") {
+        let sentence = "send the offer as Content-Type: application/sdp";
+        return Err(Refusal::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, sentence));
+    }
+    let body = body.map_err(|error| Refusal::new(error.status(), super::http::too_large(&error)))?;
+    let text = std::str::from_utf8(&body).map_err(|_| Refusal::bad_request("the offer is not text"))?;
+    let Ok(_turn) = app.offers.try_acquire() else {
+        return Err(Refusal::later(StatusCode::TOO_MANY_REQUESTS, "too many offers at once; try again in a moment", 1));
+    };
+
+    let room = wish.room(&app.rooms).await?;
+    let id = secret();
+    room.admit(&id, role != Role::Microphone, role != Role::Watch)?;
+    let events = Arc::new(Events::new(&room, &id));
+    let (peer, answer) = match app.transport.accept(role, text, events).await {
+        Ok(accepted) => accepted,
+        Err(error) => {
+            room.leave(&id);
+            return Err(error.into());
+        }
+    };
+    // Where it is gone already, dropping it frees it.
+    room.seat(&id, Arc::new(peer));
+    let headers = [
+        (header::CONTENT_TYPE, "application/sdp".to_owned()),
+        (header::LOCATION, format!("/v1/{kind}/{id}")),
+        (header::HeaderName::from_static("vultus-session"), room.id.clone()),
+    ];
+    Ok((StatusCode::CREATED, headers, answer).into_response())
+}
+
+/// What happens to a peer, told to its room.
+struct Events {
+    room: Weak<Room>,
+    id: String,
+    receiver: Mutex<Option<OpusReceiver>>,
+}
+
+impl Events {
+    fn new(room: &Arc<Room>, id: &str) -> Self {
+        Self { room: Arc::downgrade(room), id: id.to_owned(), receiver: Mutex::new(OpusReceiver::new().ok()) }
+    }
+}
+
+impl PeerEvents for Events {
+    fn microphone(&self, packet: &[u8], sequence: u16, _timestamp: u32) {
+        let Some(live) = self.room.upgrade().and_then(|room| room.live().ok()) else { return };
+        let mut receiver = self.receiver.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(receiver) = receiver.as_mut() {
+            // A packet that is no Opus counts as lost: the next one is concealed up to.
+            let _ = receiver.push(packet, sequence, |pcm| live.hear(pcm.to_vec()));
+        }
+    }
+
+    fn key_frame_wanted(&self) {
+        if let Some(room) = self.room.upgrade() {
+            room.want_key_frame();
+        }
+    }
+
+    fn bitrate(&self, bits_per_second: u32) {
+        if let Some(room) = self.room.upgrade() {
+            room.set_bits(&self.id, bits_per_second);
+        }
+    }
+
+    fn connected(&self) {
+        if let Some(room) = self.room.upgrade() {
+            room.connected(&self.id);
+        }
+    }
+
+    fn closed(&self, _why: &str) {
+        if let Some(room) = self.room.upgrade() {
+            room.leave(&self.id);
+        }
+    }
+
+    fn sent(&self, heard: Instant) {
+        if let Some(room) = self.room.upgrade() {
+            room.sent(heard);
+        }
+    }
+}

@@ -1,0 +1,138 @@
+//! Sound from this machine for a session that lives as long as the server: a microphone, or a file in a loop.
+
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread::{self, JoinHandle};
+use std::time::Duration;
+
+use anyhow::{Context as _, Result, bail};
+use vultus::audio::capture::Microphone;
+use vultus::audio::{AudioReader, Resampler};
+use vultus::session::CLOCK_RATE;
+
+use super::SourceOptions;
+use super::rooms::Room;
+use crate::console;
+
+/// How often the microphone's ring is emptied.
+const PERIOD: Duration = Duration::from_millis(5);
+/// How often a microphone that went is looked for.
+const RETRY: Duration = Duration::from_secs(1);
+/// Silence between two rounds of a file.
+const PAUSE_SECS: usize = 1;
+/// How long to wait when the session has no room.
+const FULL: Duration = Duration::from_millis(50);
+
+/// See the module's text. Dropping it ends the sound and lets the session go.
+pub(super) struct Source {
+    room: Arc<Room>,
+    holder: u64,
+    stop: Arc<AtomicBool>,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl Source {
+    pub(super) fn start(wanted: &SourceOptions, room: Arc<Room>) -> Result<Self> {
+        let stop = Arc::new(AtomicBool::new(false));
+        let (stopping, into) = (Arc::clone(&stop), Arc::clone(&room));
+        let work: Box<dyn FnOnce() + Send> = match wanted {
+            SourceOptions::Microphone(name) => {
+                // Opened here once, so that a wrong name is an error now and not a line in a log later.
+                let first = Microphone::open(name.as_deref())?;
+                let name = name.clone();
+                // The sound system's handles stay on one thread: the microphone is opened again there.
+                drop(first);
+                Box::new(move || microphone(name.as_deref(), &into, &stopping))
+            }
+            SourceOptions::Loop(path) => {
+                let pcm = read(path)?;
+                Box::new(move || say_over_and_over(&pcm, &into, &stopping))
+            }
+        };
+        let thread = thread::Builder::new().name("vultus-source".into()).spawn(work).context("cannot start a thread")?;
+        Ok(Self { holder: room.hold(), room, stop, thread: Some(thread) })
+    }
+
+    pub(super) fn room_id(&self) -> &str {
+        &self.room.id
+    }
+}
+
+impl Drop for Source {
+    fn drop(&mut self) {
+        self.stop.store(true, Ordering::Relaxed);
+        if let Some(thread) = self.thread.take() {
+            let _ = thread.join();
+        }
+        self.room.release(self.holder);
+    }
+}
+
+/// Hears until told to stop; a microphone that was unplugged is taken up again when it is back.
+fn microphone(name: Option<&str>, room: &Room, stop: &AtomicBool) {
+    let mut complained = false;
+    while !stop.load(Ordering::Relaxed) {
+        let mut heard = match Microphone::open(name) {
+            Ok(microphone) => microphone,
+            Err(error) => {
+                if !complained {
+                    console::warn(&format!("{error}; it is taken up again when it is back"));
+                    complained = true;
+                }
+                thread::sleep(RETRY);
+                continue;
+            }
+        };
+        if complained {
+            console::warn("the microphone is back");
+            complained = false;
+        }
+        let Ok(mut resampler) = Resampler::low_delay(heard.rate() as usize, CLOCK_RATE as usize, 1) else { return };
+        while !stop.load(Ordering::Relaxed) && heard.is_alive() {
+            thread::sleep(PERIOD);
+            let Ok(live) = room.live() else { return };
+            let mut pcm = Vec::new();
+            heard.read(|samples| resampler.push(samples, |out| pcm.extend_from_slice(out)));
+            if !pcm.is_empty() {
+                live.hear(pcm);
+            }
+        }
+        if heard.overruns() > 0 {
+            console::warn(&format!("{} samples of the microphone were lost because the machine was too busy", heard.overruns()));
+        }
+    }
+}
+
+/// A whole file at 48 kHz mono.
+fn read(path: &Path) -> Result<Vec<f32>> {
+    let mut reader = AudioReader::open(path)?;
+    let mut resampler = Resampler::new(reader.info().rate, CLOCK_RATE as usize, 1)?;
+    let mut pcm = Vec::new();
+    while let Some(block) = reader.next_block()? {
+        resampler.push(block.mono, |out| pcm.extend_from_slice(out));
+    }
+    resampler.finish(|out| pcm.extend_from_slice(out));
+    if pcm.is_empty() {
+        bail!("{} holds no sound", path.display());
+    }
+    pcm.resize(pcm.len() + PAUSE_SECS * CLOCK_RATE as usize, 0.0);
+    Ok(pcm)
+}
+
+fn say_over_and_over(pcm: &[f32], room: &Room, stop: &AtomicBool) {
+    for piece in pcm.chunks(CLOCK_RATE as usize / 2).cycle() {
+        let mut piece = piece.to_vec();
+        loop {
+            let Ok(live) = room.live() else { return };
+            if stop.load(Ordering::Relaxed) {
+                return;
+            }
+            match live.say(piece) {
+                Ok(()) => break,
+                Err(back) => piece = back,
+            }
+            thread::sleep(FULL);
+        }
+    }
+}

@@ -1,0 +1,135 @@
+//! What all sessions share: the backend, the face model, the motion network, and every avatar that was asked for, worked out once.
+
+use std::collections::HashMap;
+use std::path::Path;
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+
+use anyhow::{Context as _, Result, anyhow};
+use image::codecs::jpeg::JpegEncoder;
+use image::imageops::{self, FilterType};
+use image::{ExtendedColorType, RgbImage};
+use vultus::assets::{Assets, DEFAULT_AVATAR};
+use vultus::compute::{Backend, Compute};
+use vultus::emotion::Emotion;
+use vultus::face::FaceModel;
+use vultus::generator::{OutputFormat, PreparedAvatar};
+use vultus::motion::MotionNetwork;
+use vultus::session::Session;
+
+use crate::errors;
+use crate::setup::{EAC, FACE};
+
+/// Side of the portraits that the page shows, pixels.
+const THUMBNAIL: u32 = 256;
+const THUMBNAIL_QUALITY: u8 = 88;
+
+/// See the module's text.
+pub(super) struct Studio {
+    assets: Assets,
+    compute: Compute,
+    face: FaceModel,
+    network: MotionNetwork,
+    size: usize,
+    names: Vec<String>,
+    default: String,
+    /// Avatars being worked out hold their cell, so that two who ask at once wait for one piece of work.
+    prepared: Mutex<HashMap<String, Arc<OnceLock<PreparedAvatar>>>>,
+    thumbnails: Mutex<HashMap<String, Arc<[u8]>>>,
+}
+
+impl Studio {
+    /// Loads everything but the avatars, and works out the one that is used where none is named.
+    pub(super) fn open(weights: Option<&Path>, backend: Backend, size: usize, look_ahead: usize, avatar: &str) -> Result<Self> {
+        let assets = Assets::locate(weights)?;
+        let compute = Compute::open(backend)?;
+        let face = FaceModel::read(assets.weights(FACE)?)?;
+        let network = MotionNetwork::load(&compute, assets.weights(EAC)?, look_ahead)?;
+        let names = assets.avatars()?;
+        let studio = Self {
+            assets,
+            compute,
+            face,
+            network,
+            size,
+            names,
+            default: avatar.to_owned(),
+            prepared: Mutex::default(),
+            thumbnails: Mutex::default(),
+        };
+        studio.avatar(avatar)?;
+        Ok(studio)
+    }
+
+    pub(super) fn size(&self) -> usize {
+        self.size
+    }
+
+    pub(super) fn backend(&self) -> String {
+        format!("{} ({})", self.compute.name(), self.compute.adapter())
+    }
+
+    /// Names of the avatars, the default one marked.
+    pub(super) fn avatars(&self) -> impl Iterator<Item = (&str, bool)> {
+        let own = (!self.names.contains(&self.default)).then_some(self.default.as_str());
+        own.into_iter().chain(self.names.iter().map(String::as_str)).map(|name| (name, name == self.default))
+    }
+
+    pub(super) fn default_avatar(&self) -> &str {
+        &self.default
+    }
+
+    /// Whether a client may ask for this: names in the list only, never paths.
+    pub(super) fn knows(&self, avatar: &str) -> Result<()> {
+        if self.avatars().any(|(name, _)| name == avatar) {
+            return Ok(());
+        }
+        let known = self.avatars().map(|(name, _)| name.to_owned()).collect();
+        Err(errors::asset(vultus::assets::AssetError::UnknownAvatar { name: avatar.to_owned(), known }))
+    }
+
+    /// Works an avatar out, unless that has been done; takes a moment.
+    pub(super) fn avatar(&self, name: &str) -> Result<PreparedAvatar> {
+        let cell = {
+            let mut prepared = self.prepared.lock().unwrap_or_else(PoisonError::into_inner);
+            Arc::clone(prepared.entry(name.to_owned()).or_default())
+        };
+        if let Some(done) = cell.get() {
+            return Ok(done.clone());
+        }
+        let file = self.assets.avatar(name).map_err(errors::asset)?;
+        let made = PreparedAvatar::new(&self.compute, &self.face, &file, self.size, OutputFormat::I420)?;
+        Ok(cell.get_or_init(|| made).clone())
+    }
+
+    /// A session of its own at time zero.
+    pub(super) fn session(&self, avatar: &str, emotion: Emotion, intensity: f32, seed: u64) -> Result<Session> {
+        let motion = self.network.stream(emotion, intensity, seed);
+        let generator = self.avatar(avatar)?.generator();
+        Ok(Session::new(Box::new(motion), Box::new(generator))?)
+    }
+
+    /// The avatar's portrait as a small JPEG.
+    pub(super) fn thumbnail(&self, name: &str) -> Result<Arc<[u8]>> {
+        let lock = || self.thumbnails.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(done) = lock().get(name) {
+            return Ok(Arc::clone(done));
+        }
+        let portrait = self.assets.avatar(name).map_err(errors::asset)?.portrait;
+        let side = u32::try_from(portrait.side).context("portrait")?;
+        let picture = RgbImage::from_raw(side, side, portrait.rgb.into_iter().collect())
+            .ok_or_else(|| anyhow!("the portrait of {name} is incomplete"))?;
+        let small = imageops::resize(&picture, THUMBNAIL, THUMBNAIL, FilterType::Lanczos3);
+        let mut jpeg = Vec::new();
+        JpegEncoder::new_with_quality(&mut jpeg, THUMBNAIL_QUALITY)
+            .encode(small.as_raw(), THUMBNAIL, THUMBNAIL, ExtendedColorType::Rgb8)
+            .context("portrait")?;
+        let jpeg: Arc<[u8]> = jpeg.into();
+        lock().insert(name.to_owned(), Arc::clone(&jpeg));
+        Ok(jpeg)
+    }
+}
+
+/// The avatar that is used where the command line names none.
+pub(super) const fn usual_avatar() -> &'static str {
+    DEFAULT_AVATAR
+}
