@@ -236,7 +236,7 @@ fn what_is_no_number_is_silence() {
     let (mut session, mut out) = (session(), Out::default());
     for n in 0..400u32 {
         let mut pcm =
-            if n < 200 { vec![f32::NAN, f32::INFINITY, 1e30, -1e30].repeat(60) } else { tone(n as usize * 240, 240) };
+            if n < 200 { [f32::NAN, f32::INFINITY, 1e30, -1e30].repeat(60) } else { tone(n as usize * 240, 240) };
         session.hear(&mut pcm, n * 5 * MS);
         out.take(&mut session, n * 5 * MS);
     }

@@ -66,7 +66,9 @@ async fn avatars(State(app): State<App>) -> Json<Value> {
         .rooms
         .studio()
         .avatars()
-        .map(|(name, default)| json!({ "name": name, "default": default, "picture": format!("/v1/avatars/{name}.jpg") }))
+        .map(
+            |(name, default)| json!({ "name": name, "default": default, "picture": format!("/v1/avatars/{name}.jpg") }),
+        )
         .collect();
     Json(json!({ "avatars": avatars, "emotions": Emotion::ALL.map(Emotion::name), "intensity": [1, 3] }))
 }

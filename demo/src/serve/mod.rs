@@ -119,6 +119,7 @@ pub(crate) struct Running {
     /// Id of the session that speaks with this machine's sound.
     pub(crate) house: Option<String>,
     /// What the measuring page posted.
+    #[allow(dead_code, reason = "`vultus latency` reads it")]
     pub(crate) results: mpsc::Receiver<Value>,
     app: App,
     source: Option<Source>,
@@ -188,6 +189,7 @@ pub(crate) async fn start(weights: Option<&Path>, options: ServeOptions) -> Resu
 
 impl Running {
     /// The object of `GET /v1/stats`.
+    #[allow(dead_code, reason = "`vultus latency` asks")]
     pub(crate) fn stats(&self) -> Value {
         stats::report(&self.app)
     }
@@ -220,12 +222,17 @@ pub(crate) fn run(weights: Option<&Path>, arguments: &Serve) -> Result<()> {
 
 /// Where the server's tasks run. Two threads are enough for sockets; kernels have threads of their own.
 pub(crate) fn runtime() -> Result<tokio::runtime::Runtime> {
-    tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().context("cannot start the server's threads")
+    tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(2)
+        .enable_all()
+        .build()
+        .context("cannot start the server's threads")
 }
 
 fn tell(running: &Running, token: bool) {
     let port = running.address.port();
-    let host = if running.address.ip().is_loopback() { "localhost".to_owned() } else { running.address.ip().to_string() };
+    let host =
+        if running.address.ip().is_loopback() { "localhost".to_owned() } else { running.address.ip().to_string() };
     let fragment = if token { "#token=…" } else { "" };
     eprintln!("vultus: open http://{host}:{port}/{fragment} and speak");
     if let Some(id) = &running.house {

@@ -17,9 +17,33 @@ macro_rules! files {
 }
 
 static FILES: &[(&str, &[u8])] = files![
-    "app.js", "call.js", "cast.js", "control.js", "controls.css", "ear-worklet.js", "ear.js", "expression.js", "feelings.js",
-    "hearing.js", "index.html", "keys.js", "latency.html", "lips.js", "mark.js", "mark.svg", "measure.js", "meter.js",
-    "microphone.js", "net.js", "notice.js", "overlay.js", "playout.js", "room.js", "soundfile.js", "stats.js", "style.css",
+    "app.js",
+    "call.js",
+    "cast.js",
+    "control.js",
+    "controls.css",
+    "ear-worklet.js",
+    "ear.js",
+    "expression.js",
+    "feelings.js",
+    "hearing.js",
+    "index.html",
+    "keys.js",
+    "latency.html",
+    "lips.js",
+    "mark.js",
+    "mark.svg",
+    "measure.js",
+    "meter.js",
+    "microphone.js",
+    "net.js",
+    "notice.js",
+    "overlay.js",
+    "playout.js",
+    "room.js",
+    "soundfile.js",
+    "stats.js",
+    "style.css",
 ];
 /// Files that only `vultus latency` serves.
 const MEASURING: [&str; 2] = ["latency.html", "measure.js"];
@@ -39,7 +63,9 @@ pub(super) async fn measuring(Path(name): Path<String>) -> Response {
 
 pub(super) async fn sample() -> Response {
     match vultus::assets::embedded(vultus::assets::SAMPLE) {
-        Some(wav) => ([(header::CONTENT_TYPE, "audio/wav"), (header::CACHE_CONTROL, "max-age=3600")], wav).into_response(),
+        Some(wav) => {
+            ([(header::CONTENT_TYPE, "audio/wav"), (header::CACHE_CONTROL, "max-age=3600")], wav).into_response()
+        }
         None => missing(),
     }
 }

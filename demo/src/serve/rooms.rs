@@ -166,7 +166,8 @@ impl Rooms {
         });
         // The pacer ends with the hub, which holds the other end of its queue.
         self.runtime.spawn(pace(waiting, Arc::downgrade(&hub)));
-        let live = LiveSession::start(session, studio.size(), Box::new(Sink(Arc::clone(&hub)))).map_err(Refusal::internal)?;
+        let live =
+            LiveSession::start(session, studio.size(), Box::new(Sink(Arc::clone(&hub)))).map_err(Refusal::internal)?;
         let room = Arc::new(Room {
             id: secret(),
             live: Mutex::new(Some(Arc::new(live))),

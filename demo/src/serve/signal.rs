@@ -16,7 +16,7 @@ use vultus::media::OpusReceiver;
 use super::App;
 use super::refusal::Refusal;
 use super::rooms::{Look, Room, Rooms, secret};
-use super::transport::{PeerEvents, Role};
+use super::transport::{PeerEvents, Role, Transport};
 use crate::errors;
 
 /// What a query may say about the session.
@@ -61,15 +61,30 @@ pub(super) fn intensity(value: f32) -> Result<f32, Refusal> {
     Err(Refusal::bad_request(format!("an intensity of {value} is out of range; give one from 1 to 3")))
 }
 
-pub(super) async fn call(app: State<App>, wish: WishQuery, headers: HeaderMap, body: Body) -> Result<Response, Refusal> {
+pub(super) async fn call(
+    app: State<App>,
+    wish: WishQuery,
+    headers: HeaderMap,
+    body: Body,
+) -> Result<Response, Refusal> {
     offer(app, Role::Call, "call", wish, &headers, body).await
 }
 
-pub(super) async fn whep(app: State<App>, wish: WishQuery, headers: HeaderMap, body: Body) -> Result<Response, Refusal> {
+pub(super) async fn whep(
+    app: State<App>,
+    wish: WishQuery,
+    headers: HeaderMap,
+    body: Body,
+) -> Result<Response, Refusal> {
     offer(app, Role::Watch, "whep", wish, &headers, body).await
 }
 
-pub(super) async fn whip(app: State<App>, wish: WishQuery, headers: HeaderMap, body: Body) -> Result<Response, Refusal> {
+pub(super) async fn whip(
+    app: State<App>,
+    wish: WishQuery,
+    headers: HeaderMap,
+    body: Body,
+) -> Result<Response, Refusal> {
     offer(app, Role::Microphone, "whip", wish, &headers, body).await
 }
 
@@ -105,6 +120,8 @@ async fn offer(
         return Err(Refusal::later(StatusCode::TOO_MANY_REQUESTS, "too many offers at once; try again in a moment", 1));
     };
 
+    // Before a session is opened for it.
+    Transport::check(role, text)?;
     let room = wish.room(&app.rooms).await?;
     let id = secret();
     room.admit(&id, role != Role::Microphone, role != Role::Watch)?;

@@ -50,7 +50,8 @@ impl Source {
                 Box::new(move || say_over_and_over(&pcm, &into, &stopping))
             }
         };
-        let thread = thread::Builder::new().name("vultus-source".into()).spawn(work).context("cannot start a thread")?;
+        let thread =
+            thread::Builder::new().name("vultus-source".into()).spawn(work).context("cannot start a thread")?;
         Ok(Self { holder: room.hold(), room, stop, thread: Some(thread) })
     }
 
@@ -99,7 +100,10 @@ fn microphone(name: Option<&str>, room: &Room, stop: &AtomicBool) {
             }
         }
         if heard.overruns() > 0 {
-            console::warn(&format!("{} samples of the microphone were lost because the machine was too busy", heard.overruns()));
+            console::warn(&format!(
+                "{} samples of the microphone were lost because the machine was too busy",
+                heard.overruns()
+            ));
         }
     }
 }

@@ -219,7 +219,9 @@ impl Channel {
             return Err(Over(Some((close_code::POLICY, sentence))));
         }
         let pcm: Vec<f32> = match self.format {
-            Format::S16 => bytes.as_chunks::<2>().0.iter().map(|b| f32::from(i16::from_le_bytes(*b)) / 32768.0).collect(),
+            Format::S16 => {
+                bytes.as_chunks::<2>().0.iter().map(|b| f32::from(i16::from_le_bytes(*b)) / 32768.0).collect()
+            }
             Format::F32 => {
                 // What is no number must not get into the resampler's memory.
                 let clean = |b: &[u8; 4]| Some(f32::from_le_bytes(*b)).filter(|x| x.is_finite()).unwrap_or(0.0);

@@ -61,7 +61,8 @@ fn prometheus(report: &Value) -> String {
     one("session_frames_dropped", "gauge", "Frames dropped by the sessions that run.", sum("dropped"));
     one("session_video_bytes", "gauge", "Bytes of video made by the sessions that run.", sum("video_bytes"));
     let name = "vultus_stage_milliseconds";
-    let _ = writeln!(out, "# HELP {name} Time of each stage over the last minute, slowest session.\n# TYPE {name} gauge");
+    let _ =
+        writeln!(out, "# HELP {name} Time of each stage over the last minute, slowest session.\n# TYPE {name} gauge");
     for (stage, figures) in report["stages_ms"].as_object().into_iter().flatten() {
         for (quantile, key) in [("0.5", "p50"), ("0.95", "p95"), ("0.99", "p99")] {
             let value = figures[key].as_f64().unwrap_or(0.0);
@@ -77,10 +78,12 @@ mod tests {
 
     #[test]
     fn the_slowest_session_speaks_for_all() {
-        let session = |p95: f64| json!({ "frames": 10, "stages_ms": { "motion": { "p50": 1.0, "p95": p95, "p99": 9.0 } } });
+        let session =
+            |p95: f64| json!({ "frames": 10, "stages_ms": { "motion": { "p50": 1.0, "p95": p95, "p99": 9.0 } } });
         let sessions = [session(2.0), session(7.0), session(3.0)];
         assert_eq!(worst(&sessions)["motion"]["p95"], 7.0);
-        let text = prometheus(&json!({ "sessions": sessions, "stages_ms": worst(&sessions), "max_sessions": 4, "peers": 2 }));
+        let text =
+            prometheus(&json!({ "sessions": sessions, "stages_ms": worst(&sessions), "max_sessions": 4, "peers": 2 }));
         assert!(text.contains("vultus_stage_milliseconds{stage=\"motion\",quantile=\"0.95\"} 7\n"), "{text}");
         assert!(text.contains("vultus_session_frames 30\n"), "{text}");
     }

@@ -39,7 +39,13 @@ pub(super) struct Studio {
 
 impl Studio {
     /// Loads everything but the avatars, and works out the one that is used where none is named.
-    pub(super) fn open(weights: Option<&Path>, backend: Backend, size: usize, look_ahead: usize, avatar: &str) -> Result<Self> {
+    pub(super) fn open(
+        weights: Option<&Path>,
+        backend: Backend,
+        size: usize,
+        look_ahead: usize,
+        avatar: &str,
+    ) -> Result<Self> {
         let assets = Assets::locate(weights)?;
         let compute = Compute::open(backend)?;
         let face = FaceModel::read(assets.weights(FACE)?)?;

@@ -26,7 +26,7 @@ pub enum CaptureError {
     #[error("this machine has no microphone; plug one in, or use the browser's")]
     NoMicrophone,
     /// None of this name.
-    #[error("there is no microphone named {name:?}; there are: {}", known(.known))]
+    #[error("there is no microphone named {name:?}; there are: {}", list(.known))]
     Unknown {
         /// What was asked for.
         name: String,
@@ -43,7 +43,7 @@ pub enum CaptureError {
     },
 }
 
-fn known(names: &[String]) -> String {
+fn list(names: &[String]) -> String {
     if names.is_empty() { "none".to_owned() } else { names.join(", ") }
 }
 
@@ -78,7 +78,8 @@ impl Microphone {
         let rate = config.sample_rate;
         let (to_reader, sound) = HeapRb::new((f64::from(rate) * RING_SECS) as usize).split();
         let shared = Arc::new(Shared::default());
-        let filler = Filler { ring: to_reader, shared: Arc::clone(&shared), channels: usize::from(config.channels.max(1)) };
+        let filler =
+            Filler { ring: to_reader, shared: Arc::clone(&shared), channels: usize::from(config.channels.max(1)) };
         let stream = match format {
             SampleFormat::F32 => filler.listen::<f32>(&device, config),
             SampleFormat::I16 => filler.listen::<i16>(&device, config),
@@ -130,7 +131,11 @@ struct Filler {
 }
 
 impl Filler {
-    fn listen<T: SizedSample + Send + 'static>(self, device: &Device, config: StreamConfig) -> Result<cpal::Stream, cpal::Error>
+    fn listen<T: SizedSample + Send + 'static>(
+        self,
+        device: &Device,
+        config: StreamConfig,
+    ) -> Result<cpal::Stream, cpal::Error>
     where
         f32: FromSample<T>,
     {

@@ -6,11 +6,8 @@
 mod atomic;
 mod film;
 mod h264;
-<<<<<<< HEAD
-mod interleave;
-=======
 mod h264_live;
->>>>>>> 82dba08 (feat(session): a live session without I/O, its thread with encoders, programs shared by executors, low-delay resampling)
+mod interleave;
 mod mp4;
 mod opus;
 mod yuv;

@@ -73,6 +73,10 @@ pub struct SessionFrame {
 
 /// Something that leaves a session other than pictures.
 #[derive(Clone, Copy, Debug, PartialEq)]
+#[expect(
+    clippy::large_enum_variant,
+    reason = "it lives on the stack for a moment; a box would be an allocation a packet"
+)]
 pub enum SessionEvent {
     /// A packet of voice, mono at 48 kHz.
     Voice {

@@ -123,6 +123,11 @@ impl Transport {
         Ok(Transport { mux, candidates, tasks })
     }
 
+    /// Whether an offer fits the role: to be asked before anything is prepared for it.
+    pub(crate) fn check(role: Role, offer: &str) -> Result<(), SignalError> {
+        sdp::Offer::read(role, offer).map(drop)
+    }
+
     /// Answers a complete offer (no trickle). The peer lives until it is closed, dropped, or gone.
     pub(crate) async fn accept(
         &self,
