@@ -27,7 +27,8 @@ const VOICE_WAITING: usize = 16;
 const EVENTS: usize = 32;
 /// Frames whose way through the network stack is being timed.
 const IN_FLIGHT: usize = 64;
-const LEAD: Duration = Duration::from_millis(40);
+/// How much sooner than its picture a sound leaves until a browser has measured what its audio buffer adds.
+const LEAD: Duration = Duration::from_millis(20);
 const LEAD_MAX: Duration = Duration::from_millis(120);
 /// How much of an offset that a browser measured is corrected at once.
 const LEAD_STEP: f64 = 0.5;

@@ -157,12 +157,12 @@ impl Events {
 }
 
 impl PeerEvents for Events {
-    fn microphone(&self, packet: &[u8], sequence: u16, _timestamp: u32) {
+    fn microphone(&self, packet: &[u8], _sequence: u16, timestamp: u32) {
         let Some(live) = self.room.upgrade().and_then(|room| room.live().ok()) else { return };
         let mut receiver = self.receiver.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(receiver) = receiver.as_mut() {
             // A packet that is no Opus counts as lost: the next one is concealed up to.
-            let _ = receiver.push(packet, sequence, |pcm| live.hear(pcm.to_vec()));
+            let _ = receiver.push(packet, timestamp, |pcm| live.hear(pcm.to_vec()));
         }
     }
 

@@ -207,7 +207,7 @@ impl Channel {
 
     fn take_sound(&mut self, bytes: &[u8]) -> Result<(), Over> {
         let unit = if self.format == Format::S16 { 2 } else { 4 };
-        if bytes.len() % unit != 0 {
+        if !bytes.len().is_multiple_of(unit) {
             let sentence = format!("a message of {} bytes is not whole samples of {unit} bytes", bytes.len());
             return Err(Over(Some((close_code::INVALID, sentence))));
         }

@@ -123,14 +123,15 @@ impl OpusEncoder {
 
 /// The longest packet that Opus knows: 120 ms.
 const LONGEST: usize = OPUS_RATE * 120 / 1000;
-/// Lost packets that are made up; after more the voice is silent.
-const CONCEALED: u16 = 5;
+/// Lost packets that are made up. A longer gap is a pause: the sender was muted, or the network gone.
+const CONCEALED: usize = 5;
 
 /// Packets of a live voice, as they arrive from a network, to mono sound at 48 kHz. Lost packets are made up; late ones and
 /// doubles are left out, since their place has been filled.
 pub struct OpusReceiver {
     decoder: Decoder,
-    expected: Option<u16>,
+    /// Timestamp of the packet that comes next if none is lost.
+    expected: Option<u32>,
     /// Samples of the last packet, for the size of one that is lost.
     packet: usize,
     pcm: Vec<f32>,
@@ -153,18 +154,19 @@ impl OpusReceiver {
         self.lost
     }
 
-    /// Decodes the packet of this RTP sequence number (RFC 3550, section 5.1) and hands its sound to `emit`, after what makes up for packets
-    /// lost before it.
+    /// Decodes the packet of this RTP timestamp (48 kHz; RFC 7587, section 4.1) and hands its sound to `emit`, after what makes up for
+    /// packets lost before it. Sequence numbers would not do: browsers spend some on packets without sound.
     ///
     /// # Errors
     /// When this is no Opus packet; the stream may go on with the next one.
-    pub fn push(&mut self, packet: &[u8], sequence: u16, mut emit: impl FnMut(&mut [f32])) -> Result<(), MediaError> {
-        let gap = self.expected.map_or(0, |expected| sequence.wrapping_sub(expected));
-        if gap > u16::MAX / 2 {
+    pub fn push(&mut self, packet: &[u8], timestamp: u32, mut emit: impl FnMut(&mut [f32])) -> Result<(), MediaError> {
+        let ahead = self.expected.map_or(0, |expected| timestamp.wrapping_sub(expected) as i32);
+        if ahead < 0 {
             return Ok(());
         }
-        self.lost += u64::from(gap);
+        let gap = ahead as usize / self.packet;
         if gap <= CONCEALED {
+            self.lost += gap as u64;
             for missing in (1..=gap).rev() {
                 // The newest lost packet stands, coarsely, in the one after it (FEC); earlier ones are extrapolated.
                 let (data, fec) = if missing == 1 { (packet, true) } else { (&[][..], false) };
@@ -173,12 +175,12 @@ impl OpusReceiver {
                 }
             }
         }
-        self.expected = Some(sequence.wrapping_add(1));
         let count = self
             .decoder
             .decode_float(packet, &mut self.pcm, false)
             .map_err(|e| MediaError::Decoder("Opus", e.to_string()))?;
-        self.packet = count;
+        self.expected = Some(timestamp.wrapping_add(count as u32));
+        self.packet = count.max(1);
         emit(&mut self.pcm[..count]);
         Ok(())
     }
@@ -201,7 +203,7 @@ mod tests {
         let mut receiver = OpusReceiver::new().unwrap();
         let mut heard = Vec::new();
         let mut push = |receiver: &mut OpusReceiver, n: usize, packet: &[u8]| {
-            receiver.push(packet, (n as u16).wrapping_add(65_530), |pcm| heard.extend_from_slice(pcm))
+            receiver.push(packet, (n as u32 * 960).wrapping_sub(6000), |pcm| heard.extend_from_slice(pcm))
         };
         for n in 0..50 {
             if ![7, 20, 21].contains(&n) {
