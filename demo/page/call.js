@@ -189,19 +189,21 @@ export class Call extends EventTarget {
     clearInterval(this.#ticker);
     this.#abort?.abort();
     this.#abort = null;
-    const connection = this.connection;
+    const { connection } = this;
     this.connection = null;
-    connection?.close();
-    leave(this.#location);
+    const location = this.#location;
     this.#location = null;
+    if (!connection) return leave(location);
+    // The DELETE first: a connection that closes by itself has nothing left to delete. But a server that is away is not waited for.
+    return Promise.race([leave(location), new Promise((done) => setTimeout(done, 500))]).then(() => connection.close());
   }
 }
 
 /** Tells the server that this peer is gone; it would else notice by silence only, seconds later. */
-function leave(location) {
+async function leave(location) {
   if (!location) return;
   const address = new URL(location, window.location.href);
-  if (address.origin === window.location.origin) request(address.pathname, { method: 'DELETE', keepalive: true }).catch(() => {});
+  if (address.origin === window.location.origin) await request(address.pathname, { method: 'DELETE', keepalive: true }).catch(() => {});
 }
 
 /** All candidates are in the offer (no trickle); half a second is plenty without STUN servers. */

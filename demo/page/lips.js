@@ -97,19 +97,20 @@ export function firstChange(lips, at, limits, span) {
 }
 
 /**
- * When the mouth was at rest again after `at`: the first frame from which on all look like the mouth `settle` ms later, when it surely
- * rests. "Like" is nearer to one of those pictures than `limit`.
+ * When the mouth was at rest again after `at`: the first frame from which on, for `settle` ms, nothing changes faster than in silence or
+ * by more than a fifth of what shutting it changed, over one to four frames. The head's slow sway is not the mouth's motion; nor would a
+ * mouth be noticed that shuts as slowly as a head sways, which `course` would show. `course`: `[[ms since at, distance from the last picture], …]`, for the eye.
  */
-export function restFrom(lips, at, settle, limit) {
-  const after = lips.frames.filter(({ shown }) => shown >= at);
-  const rest = after.filter(({ shown }) => shown >= at + settle);
-  if (rest.length < 10) return null;
-  const some = rest.filter((_, i) => i % 3 === 0);
-  let first = null;
-  for (const frame of after.filter(({ shown }) => shown < at + settle)) {
-    const near = Math.min(...some.map(({ picture }) => lips.apart(frame.picture, picture)));
-    if (near > limit) first = null;
-    else first ??= frame;
+export function restFrom(lips, at, settle, limits) {
+  const after = lips.frames.filter(({ shown }) => shown >= at && shown <= at + settle);
+  if (after.length < 10 || limits.length < 4) return { rest: null, course: [] };
+  const last = after.at(-1).picture;
+  const least = 0.2 * lips.apart(after[0].picture, last);
+  let rest = 0;
+  for (let i = 0; i < after.length; i++) {
+    for (let lag = 1; lag <= 4 && i + lag < after.length; lag++) {
+      if (lips.apart(after[i].picture, after[i + lag].picture) > Math.max(least, limits[lag - 1])) rest = i + 1;
+    }
   }
-  return first ?? rest[0];
+  return { rest: after[rest] ?? null, course: after.map(({ shown, picture }) => [shown - at, lips.apart(picture, last)]) };
 }

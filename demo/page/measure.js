@@ -27,7 +27,7 @@ import { decode } from './soundfile.js';
 
 const WARM_MS = 4000; // jitter buffers and bitrate settle
 const SPAN_MS = 700; // an answer of the mouth later than this is none
-const SETTLE_MS = 2000; // after an interrupt the mouth surely rests
+const SETTLE_MS = 2000; // for so long after an interrupt the mouth is watched
 
 const query = new URLSearchParams(location.search);
 const $ = (id) => document.getElementById(id);
@@ -79,11 +79,8 @@ async function measure() {
   const playout = new Playout($('picture'), {
     receiver: () => call.receiver('audio'),
     latency: () => ear.context.outputLatency || 0,
-    listener: ({ offset }) => {
-      if (offset === null) return;
-      offsets.push([Math.round(performance.now()), tenth(offset)]);
-      control.send({ type: 'playout', av_offset_ms: tenth(offset) });
-    },
+    listener: ({ offset }) => { if (offset !== null) offsets.push([Math.round(performance.now()), tenth(offset)]); },
+    advise: (offset) => control.send({ type: 'playout', av_offset_ms: tenth(offset) }),
   });
   playout.start();
   step('warming up');
@@ -184,21 +181,25 @@ function latencies(lips, hearing, ear, ended) {
 async function interrupt(control, lips, ear, limits) {
   const speech = await decode(await (await request('/sample.wav')).arrayBuffer());
   const five = speech.slice(0, 5 * RATE);
+  const limit = Math.max(3, ...limits.slice(0, 8));
+  await until('silence', () => !ear.loudNow());
+  await wait(1000);
+  const shut = lips.frames.at(-1).picture;
   for (let at = 0; at < five.length; at += RATE / 10) control.sendSamples(five.slice(at, at + RATE / 10));
   await until('the queued speech', () => ear.loudNow());
-  await wait(1200 + 400 * Math.random());
-  await until('a loud moment', () => ear.loudNow());
+  await wait(1000 + 300 * Math.random());
+  // In the middle of a word, the mouth open: an interrupt in a pause would prove nothing.
+  await until('an open mouth and a loud voice', () => ear.loudNow() && lips.apart(lips.frames.at(-1).picture, shut) > 1.5 * limit);
   const sent = performance.now();
   control.send({ type: 'interrupt' });
-  await wait(SETTLE_MS + 1500);
+  await wait(SETTLE_MS + 500);
   const last = ear.lastLoud(sent);
-  const limit = Math.max(3, ...limits.slice(0, 8));
-  const rest = restFrom(lips, sent, SETTLE_MS, limit);
+  const { rest, course } = restFrom(lips, sent, SETTLE_MS, limits);
   return {
     voice_silent_ms: last === null ? 0 : tenth(last - sent),
     mouth_rest_ms: rest ? tenth(rest.shown - sent) : null,
-    // How far the mouth was from rest when the interrupt was sent, against the limit: an interrupt in a pause would prove nothing.
-    mouth_was: tenth(lips.apart(lips.frames.findLast(({ shown }) => shown <= sent).picture, lips.frames.at(-1).picture)),
+    // How far the mouth was from how it ended, frame by frame: [ms after the interrupt, grey levels].
+    mouth: course.filter(([at]) => at < 1000).map(([at, apart]) => [tenth(at), tenth(apart)]),
     limit: tenth(limit),
   };
 }

@@ -11,6 +11,11 @@ const VIDEO_RATE = 90000;
 const VOICE_RATE = 48000;
 const WRAP = 2 ** 32;
 const POLL_MS = 4;
+// What the server is told: the median of the last three seconds, once in four, and nothing within a few milliseconds of none. The browser's
+// voice buffer needs seconds to follow a voice that is sent earlier or later; asked more often, the two would swing around each other.
+const ADVICE_EVERY = 4;
+const ADVICE_OVER = 3;
+const ADVICE_LEAST_MS = 6;
 const ABSURD_MS = 3000; // further apart the two do not share a clock, and nothing can be said
 
 /** The media time of `voice` (48 kHz) minus that of `video` (90 kHz) in seconds, both wrapped at 32 bits, from however long ago. */
@@ -27,17 +32,19 @@ export function difference(voice, video) {
 }
 
 export class Playout {
-  #video; #receiver; #latency; #listener; #voice = null; #offsets = []; #running = false; #poll = 0; #report = 0; #callback = 0; #frames = 0;
+  #video; #receiver; #latency; #listener; #voice = null; #offsets = []; #running = false; #poll = 0; #report = 0; #callback = 0; #frames = 0; #advise; #recent = []; #seconds = 0;
 
   /**
    * `receiver()` gives the voice's RTCRtpReceiver, `latency()` the sound card's part in seconds; `listener({offset, spread, frames})` is
-   * called each second: offset in ms, positive when the voice comes later than the picture, null when nothing could be measured.
+   * called each second: offset in ms, positive when the voice comes later than the picture, null when nothing could be measured;
+   * `advise(offset)` now and then, with what the server should know.
    */
-  constructor(video, { receiver, latency = () => 0, listener }) {
+  constructor(video, { receiver, latency = () => 0, listener, advise = () => {} }) {
     this.#video = video;
     this.#receiver = receiver;
     this.#latency = latency;
     this.#listener = listener;
+    this.#advise = advise;
   }
 
   start() {
@@ -61,7 +68,8 @@ export class Playout {
     if (this.#callback) this.#video.cancelVideoFrameCallback(this.#callback);
     this.#callback = 0;
     this.#offsets = [];
-    this.#frames = 0;
+    this.#recent = [];
+    this.#seconds = this.#frames = 0;
   }
 
   #listen() {
@@ -89,5 +97,10 @@ export class Playout {
     this.#listener({ offset: enough ? at(0.5) : null, spread: enough ? at(0.9) - at(0.1) : null, frames: this.#frames });
     this.#offsets = [];
     this.#frames = 0;
+    if (!enough) return;
+    this.#recent = [...this.#recent, at(0.5)].slice(-ADVICE_OVER);
+    if (++this.#seconds % ADVICE_EVERY) return;
+    const middle = [...this.#recent].sort((a, b) => a - b)[this.#recent.length >> 1];
+    if (Math.abs(middle) >= ADVICE_LEAST_MS) this.#advise(middle);
   }
 }

@@ -38,7 +38,8 @@ class Room {
     this.playout = new Playout($('picture'), {
       receiver: () => this.call?.receiver('audio'),
       latency: () => this.context?.outputLatency || 0,
-      listener: (measured) => this.measured(measured),
+      listener: (measured) => this.readOut.playout(measured),
+      advise: (offset) => this.control.send({ type: 'playout', av_offset_ms: Math.round(offset * 10) / 10 }),
     });
     this.cast.addEventListener('pick', ({ detail }) => this.control.send({ type: 'avatar', avatar: detail }));
     this.expression.addEventListener('feel', ({ detail }) => this.feel(detail));
@@ -247,8 +248,8 @@ class Room {
   }
 
   interrupt() {
-    this.player.stop();
-    this.control.send({ type: 'interrupt' });
+    if (this.player.playing) this.player.stop(); // which interrupts, too
+    else this.control.send({ type: 'interrupt' });
   }
 
   hear() {
@@ -304,11 +305,6 @@ class Room {
       this.expression.show(emotion, intensity ?? this.expression.intensity);
       this.mark.wear(emotion, this.expression.intensity);
     }
-  }
-
-  measured(measured) {
-    this.readOut.playout(measured);
-    if (measured.offset !== null) this.control.send({ type: 'playout', av_offset_ms: Math.round(measured.offset * 10) / 10 });
   }
 
   async copy() {
