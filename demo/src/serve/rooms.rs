@@ -152,6 +152,7 @@ impl Rooms {
             let sentence = format!("all {} sessions of this server are taken; try again in a moment", self.max);
             Refusal::later(StatusCode::SERVICE_UNAVAILABLE, sentence, 5)
         };
+        self.make_place();
         if lock(&self.rooms).len() >= self.max {
             return Err(full());
         }
@@ -186,6 +187,17 @@ impl Rooms {
         drop(rooms);
         room.end_if_empty();
         Ok(room)
+    }
+
+    /// Where all places are taken, a room that is only kept in case somebody comes back gives way.
+    fn make_place(&self) {
+        let left = {
+            let rooms = lock(&self.rooms);
+            (rooms.len() >= self.max).then(|| rooms.values().find(|room| room.is_empty()).map(|room| room.id.clone()))
+        };
+        if let Some(Some(id)) = left {
+            self.end(&id);
+        }
     }
 
     /// Ends a room and frees what it held.

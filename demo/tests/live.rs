@@ -1,0 +1,318 @@
+//! The live server from outside: who gets what status, what the speak socket says, and that sessions leave nothing behind.
+
+use std::fs;
+use std::io::{BufRead as _, BufReader};
+use std::net::TcpStream;
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+use serde_json::{Value, json};
+use tungstenite::client::IntoClientRequest as _;
+use tungstenite::stream::MaybeTlsStream;
+use tungstenite::{Message, WebSocket};
+use ureq::http::Response;
+use ureq::{Agent, Body};
+
+/// A server of its own for each test; ended when dropped.
+struct Server {
+    child: Child,
+    address: String,
+}
+
+impl Server {
+    fn start(arguments: &[&str]) -> Self {
+        let mut child = Command::new(env!("CARGO_BIN_EXE_vultus"))
+            .args(["serve", "--port", "0", "--media-port", "0", "--size", "256", "--backend", "cpu"])
+            .args(arguments)
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let mut lines = BufReader::new(child.stderr.take().unwrap()).lines();
+        let line = lines.next().expect("the server said nothing").unwrap();
+        let address = line.split("http://localhost:").nth(1).unwrap_or_else(|| panic!("{line}"));
+        let port = address.split('/').next().unwrap();
+        // Somebody has to read what else it says.
+        let address = format!("127.0.0.1:{port}");
+        std::thread::spawn(move || lines.for_each(drop));
+        Self { child, address }
+    }
+
+    fn agent() -> Agent {
+        Agent::config_builder().http_status_as_error(false).build().into()
+    }
+
+    fn get(&self, path: &str, headers: &[(&str, &str)]) -> Response<Body> {
+        let request = Self::agent().get(format!("http://{}{path}", self.address));
+        headers.iter().fold(request, |request, (name, value)| request.header(*name, *value)).call().unwrap()
+    }
+
+    fn offer(&self, path: &str, kind: &str, body: &[u8]) -> Response<Body> {
+        let request = Self::agent().post(format!("http://{}{path}", self.address));
+        request.header("Content-Type", kind).send(body).unwrap()
+    }
+
+    fn json(&self, path: &str) -> Value {
+        serde_json::from_reader(self.get(path, &[]).into_body().into_reader()).unwrap()
+    }
+
+    fn speak(&self, query: &str) -> Channel {
+        self.try_speak(query).unwrap_or_else(|error| panic!("{query}: {error}"))
+    }
+
+    fn try_speak(&self, query: &str) -> Result<Channel, tungstenite::Error> {
+        let request = format!("ws://{}/v1/speak?{query}", self.address).into_client_request()?;
+        let (socket, _) = tungstenite::connect(request)?;
+        let MaybeTlsStream::Plain(stream) = socket.get_ref() else { panic!("loopback is plain") };
+        stream.set_read_timeout(Some(Duration::from_secs(60))).unwrap();
+        Ok(Channel(socket))
+    }
+
+    /// Resident memory in KiB, threads, open files.
+    fn held(&self) -> (u64, u64, usize) {
+        let pid = self.child.id();
+        let status = fs::read_to_string(format!("/proc/{pid}/status")).unwrap();
+        let number = |key: &str| {
+            let line = status.lines().find_map(|line| line.strip_prefix(key)).unwrap();
+            line.split_whitespace().next().unwrap().parse().unwrap()
+        };
+        (number("VmRSS:"), number("Threads:"), fs::read_dir(format!("/proc/{pid}/fd")).unwrap().count())
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        self.child.kill().unwrap();
+        self.child.wait().unwrap();
+    }
+}
+
+struct Channel(WebSocket<MaybeTlsStream<TcpStream>>);
+
+impl Channel {
+    fn tell(&mut self, message: &Value) {
+        self.0.send(Message::text(message.to_string())).unwrap();
+    }
+
+    /// The next message of this type; others are passed over.
+    fn wait(&mut self, kind: &str) -> Value {
+        self.wait_for(kind, |_| true)
+    }
+
+    fn wait_for(&mut self, kind: &str, fits: impl Fn(&Value) -> bool) -> Value {
+        let end = Instant::now() + Duration::from_secs(60);
+        while Instant::now() < end {
+            let message = self.0.read().unwrap_or_else(|error| panic!("waiting for {kind}: {error}"));
+            if let Message::Text(text) = message {
+                let value: Value = serde_json::from_str(&text).unwrap();
+                if value["type"] == kind && fits(&value) {
+                    return value;
+                }
+            }
+        }
+        panic!("no {kind} came");
+    }
+
+    fn say(&mut self, seconds: f32) {
+        let samples = (0..(24_000.0 * seconds) as u32).map(|n| (9000.0 * (n as f32 * 0.05).sin()) as i16);
+        self.0.send(Message::binary(samples.flat_map(i16::to_le_bytes).collect::<Vec<u8>>())).unwrap();
+    }
+
+    /// Whether the server closed it (an error message may come before).
+    fn is_cut(&mut self) -> bool {
+        loop {
+            match self.0.read() {
+                Ok(Message::Close(_)) | Err(_) => return true,
+                Ok(_) => {}
+            }
+        }
+    }
+}
+
+fn sentence(response: Response<Body>) -> String {
+    let value: Value = serde_json::from_reader(response.into_body().into_reader()).expect("errors are JSON");
+    value["error"].as_str().expect("errors have a sentence").to_owned()
+}
+
+#[test]
+fn requests_that_are_wrong_get_their_status_and_a_sentence() {
+    let server = Server::start(&[]);
+    let sdp = "application/sdp";
+    let no_codec = "v=0\r\no=- 1 1 IN IP4 127.0.0.1\r\ns=-\r\nt=0 0\r\nm=video 9 UDP/TLS/RTP/SAVPF 96\r\nc=IN IP4 0.0.0.0\r\na=mid:0\r\n\
+                    a=recvonly\r\na=ice-ufrag:abcd\r\na=ice-pwd:abcdefghijklmnopqrstuvwx\r\na=setup:actpass\r\na=rtcp-mux\r\n\
+                    a=fingerprint:sha-256 00:11:22:33:44:55:66:77:88:99:AA:BB:CC:DD:EE:FF:00:11:22:33:44:55:66:77:88:99:AA:BB:CC:DD:EE:FF\r\n\
+                    a=rtpmap:96 AV1/90000\r\n";
+    for (path, kind, body, status) in [
+        ("/v1/call", "text/plain", &b"x"[..], 415),
+        ("/v1/call", sdp, b"", 400),
+        ("/v1/whep", sdp, b"garbage", 400),
+        ("/v1/whep", sdp, &[0xff; 100], 400),
+        ("/v1/whip", sdp, &[b'a'; 100_000], 413),
+        ("/v1/whep", sdp, no_codec.as_bytes(), 406),
+        ("/v1/nothing", sdp, b"x", 404),
+    ] {
+        let response = server.offer(path, kind, body);
+        assert_eq!(response.status(), status, "{path}: {}", sentence(response));
+        assert!(!sentence(server.offer(path, kind, body)).is_empty());
+    }
+    for (path, headers, status) in [
+        ("/v1/speak", &[][..], 426),
+        ("/v1/avatars/nobody.jpg", &[], 404),
+        ("/v1/avatars/..%2f..%2fsecret.jpg", &[], 404),
+        ("/measure.js", &[], 404),
+        ("/v1/stats", &[("Host", "evil.example")], 403),
+        ("/v1/stats", &[("Origin", "http://evil.example")], 403),
+    ] {
+        let response = server.get(path, headers);
+        assert_eq!(response.status(), status, "{path}");
+        assert!(!sentence(response).is_empty());
+    }
+    // Nothing of that has opened a session.
+    assert_eq!(server.json("/v1/stats")["sessions"], json!([]));
+    assert_eq!(server.get("/", &[]).status(), 200);
+    assert_eq!(server.get("/metrics", &[]).status(), 200);
+    assert!(server.json("/v1/avatars")["avatars"].as_array().unwrap().len() >= 6);
+}
+
+#[test]
+fn beyond_this_machine_a_token_is_needed() {
+    let refused = Command::new(env!("CARGO_BIN_EXE_vultus"))
+        .args(["serve", "--host", "0.0.0.0", "--port", "0"])
+        .output()
+        .unwrap();
+    assert!(!refused.status.success());
+    let words = String::from_utf8(refused.stderr).unwrap();
+    assert!(words.contains("--token") && words.lines().count() == 1, "{words}");
+
+    let server = Server::start(&["--token", "s3cret"]);
+    assert_eq!(server.get("/", &[]).status(), 200);
+    assert_eq!(server.get("/v1/stats", &[]).status(), 401);
+    assert_eq!(server.get("/v1/stats", &[("Authorization", "Bearer s3cre")]).status(), 401);
+    assert_eq!(server.get("/v1/stats", &[("Authorization", "Bearer s3cret")]).status(), 200);
+    assert!(server.try_speak("").is_err());
+}
+
+#[test]
+fn speech_is_said_and_can_be_interrupted() {
+    let server = Server::start(&[]);
+    let mut agent = server.speak("rate=24000&format=s16le&emotion=happy&intensity=2");
+    let ready = agent.wait("ready");
+    let state = agent.wait("state");
+    assert_eq!(
+        (&state["emotion"], &state["intensity"], &state["avatar"]),
+        (&json!("happy"), &json!(2.0), &json!("amara"))
+    );
+
+    agent.say(0.7);
+    agent.tell(&json!({ "type": "end" }));
+    agent.wait("spoken");
+
+    // Twenty seconds are taken at once, and gone when they are interrupted.
+    for _ in 0..20 {
+        agent.say(1.0);
+    }
+    agent.wait_for("stats", |stats| stats["queued_ms"].as_u64() > Some(10_000));
+    agent.tell(&json!({ "type": "interrupt" }));
+    agent.wait_for("stats", |stats| stats["queued_ms"] == 0 && stats["speaking"] == false);
+
+    // Wishes that cannot be fulfilled end nothing.
+    for wrong in [
+        json!({ "type": "emotion", "emotion": "hapy" }),
+        json!({ "type": "emotion", "emotion": "sad", "intensity": 9 }),
+        json!({ "type": "avatar", "avatar": "/etc/passwd" }),
+        json!({ "type": "dance" }),
+        json!([1, 2]),
+    ] {
+        agent.tell(&wrong);
+        assert!(!agent.wait("error")["error"].as_str().unwrap().is_empty());
+    }
+    agent.tell(&json!({ "type": "avatar", "avatar": "jonas" }));
+    agent.wait_for("state", |state| state["avatar"] == "jonas");
+
+    // A second client of the same session: it may steer, but not talk in between.
+    let mut other = server.speak(&format!("session={}", ready["session"].as_str().unwrap()));
+    other.tell(&json!({ "type": "emotion", "emotion": "sad" }));
+    agent.wait_for("state", |state| state["emotion"] == "sad");
+    agent.say(1.0);
+    agent.wait_for("stats", |stats| stats["speaking"] == true);
+    other.say(0.1);
+    assert!(other.wait("error")["error"].as_str().unwrap().contains("another client"));
+    assert!(other.is_cut());
+
+    agent.0.send(Message::binary(vec![1u8, 2, 3])).unwrap();
+    assert!(agent.wait("error")["error"].as_str().unwrap().contains("3 bytes"));
+    assert!(agent.is_cut());
+}
+
+#[test]
+fn sound_that_is_no_sound_disturbs_nobody() {
+    let server = Server::start(&[]);
+    let mut good = server.speak("");
+    let mut bad = server.speak("format=f32le&rate=48000");
+    let nonsense = [f32::NAN, f32::INFINITY, f32::NEG_INFINITY, 1e38].repeat(12_000);
+    bad.0.send(Message::binary(nonsense.iter().flat_map(|x| x.to_le_bytes()).collect::<Vec<u8>>())).unwrap();
+    bad.tell(&json!({ "type": "end" }));
+    bad.wait("spoken");
+    good.say(0.3);
+    good.tell(&json!({ "type": "end" }));
+    good.wait("spoken");
+    for query in [
+        "rate=0",
+        "rate=4000000",
+        "rate=abc",
+        "format=mp3",
+        "emotion=hapy",
+        "intensity=7",
+        "avatar=nobody",
+        "session=0",
+    ] {
+        assert!(server.try_speak(query).is_err(), "{query} was taken");
+    }
+}
+
+#[test]
+fn a_full_server_says_when_to_come_back() {
+    let server = Server::start(&["--max-sessions", "1"]);
+    let mut first = server.speak("");
+    first.wait("ready");
+    let Err(tungstenite::Error::Http(refused)) = server.try_speak("") else { panic!("a second session was opened") };
+    assert_eq!(refused.status(), 503);
+    assert!(refused.headers().contains_key("retry-after"));
+    first.0.close(None).unwrap();
+    while first.0.read().is_ok() {}
+    // The place is free as soon as the server has seen the end.
+    let end = Instant::now() + Duration::from_secs(30);
+    while server.try_speak("").is_err() {
+        assert!(Instant::now() < end, "the place is not given back");
+        std::thread::sleep(Duration::from_millis(50));
+    }
+}
+
+#[test]
+#[cfg(target_os = "linux")]
+fn five_hundred_sessions_leave_nothing_behind() {
+    let server = Server::start(&["--max-sessions", "2"]);
+    let visit = || {
+        let end = Instant::now() + Duration::from_secs(30);
+        let mut channel = loop {
+            match server.try_speak("") {
+                Ok(channel) => break channel,
+                Err(error) => assert!(Instant::now() < end, "{error}"),
+            }
+            std::thread::sleep(Duration::from_millis(5));
+        };
+        channel.wait("ready");
+        channel.say(0.1);
+        channel.0.close(None).unwrap();
+        while channel.0.read().is_ok() {}
+    };
+    // The allocator's arenas fill up at first: a third more memory after two hundred sessions, then next to nothing.
+    (0..250).for_each(|_| visit());
+    let before = server.held();
+    (0..500).for_each(|_| visit());
+    // The last ones are kept for a moment, in case somebody comes back.
+    std::thread::sleep(Duration::from_secs(6));
+    assert_eq!(server.json("/v1/stats")["sessions"], json!([]));
+    let after = server.held();
+    assert!(after.1 <= before.1 + 2 && after.2 <= before.2 + 2, "threads and files: {before:?} {after:?}");
+    assert!(after.0 <= before.0 + before.0 / 8, "memory, KiB: {} before, {} after", before.0, after.0);
+}
