@@ -4,7 +4,7 @@
 import { Refusal, request } from './net.js';
 
 const PAUSES = [0.5, 1, 2, 4, 8, 15]; // seconds before attempt 1, 2, …
-const STALLED = 3; // seconds without a single byte, on a picture that never stops, mean that the connection is gone
+const STALLED = 2; // seconds without a single byte, on a picture that never stops, mean that the connection is gone
 
 /**
  * Events: `state` with detail `{name, …}`: connecting · live · waiting {why: 'dropped'|'full', seconds, message} · token {message} ·
@@ -141,7 +141,7 @@ export class Call extends EventTarget {
         // The session went while we were away. One that we only joined by its id is waited for; our own is begun anew.
         if (this.session && !this.#joined) {
           this.session = null;
-          return this.#wait('dropped', 'The session had ended.');
+          return this.#connect();
         }
         return this.#joined ? this.#wait('dropped', error.message) : this.#fail(error.message);
       case 409:

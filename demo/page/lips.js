@@ -99,7 +99,7 @@ export function firstChange(lips, at, limits, span) {
 /**
  * When the mouth was at rest again after `at`: the first frame from which on, for `settle` ms, nothing changes faster than in silence or
  * by more than a fifth of what shutting it changed, over one to four frames. The head's slow sway is not the mouth's motion; nor would a
- * mouth be noticed that shuts as slowly as a head sways, which `course` would show. `course`: `[[ms since at, distance from the last picture], …]`, for the eye.
+ * mouth be noticed that shuts as slowly as a head sways; for that, look at `course`: `[[ms since at, distance from the last picture], …]`.
  */
 export function restFrom(lips, at, settle, limits) {
   const after = lips.frames.filter(({ shown }) => shown >= at && shown <= at + settle);

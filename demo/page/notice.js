@@ -1,5 +1,8 @@
 // The card in the niche that says what is wrong and what can be done about it. Words are only ever set as text.
 
+/** The server's errors are sentences without a capital and a full stop. */
+const sentence = (text) => text.charAt(0).toUpperCase() + text.slice(1) + (/[.!?…]$/.test(text) ? '' : '.');
+
 export class Notice {
   #box; #timer = 0; #kind = '';
 
@@ -26,7 +29,7 @@ export class Notice {
     };
     const fragment = document.createDocumentFragment();
     make('h3', title, fragment);
-    make('p', text, fragment);
+    make('p', sentence(text), fragment);
     if (seconds) this.#count(make('p', '', fragment), seconds);
     if (ask) {
       const form = document.createElement('form');

@@ -8,7 +8,7 @@ import { keys } from '/keys.js';
 import { Mark } from '/mark.js';
 import { Meter } from '/meter.js';
 import * as microphones from '/microphone.js';
-import { fragment, request, setToken } from '/net.js';
+import { fragment, hasToken, request, setToken } from '/net.js';
 import { Notice } from '/notice.js';
 import { Playout } from '/playout.js';
 import { Player, decode } from '/soundfile.js';
@@ -93,7 +93,7 @@ class Room {
   askToken(then) {
     this.say('Token needed', 'warn');
     this.notice.show('token', {
-      title: 'This server asks for a token',
+      title: hasToken() ? 'That token is not the right one' : 'This server asks for a token',
       text: 'It was printed when the server started. With #token=… in the address you are not asked.',
       ask: { label: 'Token', action: (value) => { setToken(value); then(); } },
     });
