@@ -188,8 +188,11 @@ async function interrupt(control, lips, ear, limits) {
   for (let at = 0; at < five.length; at += RATE / 10) control.sendSamples(five.slice(at, at + RATE / 10));
   await until('the queued speech', () => ear.loudNow());
   await wait(1000 + 300 * Math.random());
-  // In the middle of a word, the mouth open: an interrupt in a pause would prove nothing.
-  await until('an open mouth and a loud voice', () => ear.loudNow() && lips.apart(lips.frames.at(-1).picture, shut) > 1.5 * limit);
+  // In the middle of a word, the mouth open and moving: an interrupt in a pause would prove nothing.
+  await until('an open mouth and a loud voice', () => {
+    const [before, , now] = lips.frames.slice(-3).map(({ picture }) => picture);
+    return ear.loudNow() && lips.apart(now, shut) > 1.5 * limit && lips.apart(now, before) > 1.5 * (limits[1] ?? 2);
+  });
   const sent = performance.now();
   control.send({ type: 'interrupt' });
   await wait(SETTLE_MS + 500);
