@@ -5,6 +5,7 @@
 // screen (16.7 ms at 60 Hz) at most, and late rather than early. A frame that the page was too busy to be called for is counted as lost.
 
 const WIDTH = 64; // of the small picture; its height follows from the region's
+const CALM = 10; // frames for which a mouth that rests does not move
 const REACH = 2; // pixels by which two pictures may be shifted against each other: the head sways
 
 export class Lips {
@@ -97,20 +98,17 @@ export function firstChange(lips, at, limits, span) {
 }
 
 /**
- * When the mouth was at rest again after `at`: the first frame from which on, for `settle` ms, nothing changes faster than in silence or
- * by more than a fifth of what shutting it changed, over one to four frames. The head's slow sway is not the mouth's motion; nor would a
- * mouth be noticed that shuts as slowly as a head sways; for that, look at `course`: `[[ms since at, distance from the last picture], …]`.
+ * When the mouth was at rest again after `at`: the first frame from which on, for CALM frames, nothing changes faster than in silence or by
+ * more than a fifth of what shutting the mouth changed, over one to four frames. The head's slow sway is not the mouth's motion; nor would
+ * a mouth be noticed that shuts as slowly as a head sways: for that, look at `course`, `[[ms since at, distance from the last picture], …]`.
  */
-export function restFrom(lips, at, settle, limits) {
-  const after = lips.frames.filter(({ shown }) => shown >= at && shown <= at + settle);
-  if (after.length < 10 || limits.length < 4) return { rest: null, course: [] };
+export function restFrom(lips, at, span, limits) {
+  const after = lips.frames.filter(({ shown }) => shown >= at && shown <= at + span);
+  if (after.length < CALM + 4 || limits.length < 4) return { rest: null, course: [] };
   const last = after.at(-1).picture;
   const least = 0.2 * lips.apart(after[0].picture, last);
-  let rest = 0;
-  for (let i = 0; i < after.length; i++) {
-    for (let lag = 1; lag <= 4 && i + lag < after.length; lag++) {
-      if (lips.apart(after[i].picture, after[i + lag].picture) > Math.max(least, limits[lag - 1])) rest = i + 1;
-    }
-  }
-  return { rest: after[rest] ?? null, course: after.map(({ shown, picture }) => [shown - at, lips.apart(picture, last)]) };
+  const calm = (i) => [1, 2, 3, 4].every((lag) => !after[i + lag] || lips.apart(after[i].picture, after[i + lag].picture) <= Math.max(least, limits[lag - 1]));
+  let since = 0; // calm since this frame
+  for (let i = 0; i < after.length && i - since < CALM; i++) if (!calm(i)) since = i + 1;
+  return { rest: after.length - since < CALM ? null : after[since], course: after.map(({ shown, picture }) => [shown - at, lips.apart(picture, last)]) };
 }
