@@ -9,8 +9,8 @@ fail() { printf '%s: %s\n' "${0##*/}" "$*" >&2; exit 1; }
 
 # Packages that building needs: a C++ compiler and assembler for the H.264 encoder, CMake for Opus, ALSA's headers for sound.
 BUILD_PACKAGES=(build-essential pkg-config cmake nasm libasound2-dev)
-# Packages that only the tests need: ffmpeg decodes what was encoded, lavapipe runs the WGSL where there is no GPU.
-TEST_PACKAGES=(curl ffmpeg mesa-vulkan-drivers libvulkan1 python3-venv)
+# Packages that only the tests need: ffmpeg decodes what was encoded, lavapipe runs the WGSL where there is no GPU, Chromium makes calls.
+TEST_PACKAGES=(curl ffmpeg chromium mesa-vulkan-drivers libvulkan1 python3-venv)
 # Voices: what train/speech is tested with.
 VOICE_PACKAGES=(espeak-ng libespeak-ng1 flite festival festvox-kallpc16k festvox-kdlpc16k festvox-us-slt-hts wordnet-base)
 

@@ -39,7 +39,10 @@ const until = async (what, test, ms = 15000) => {
     await wait(20);
   }
 };
-const step = (words) => { $('step').textContent = words; };
+const step = (words) => {
+  $('step').textContent = words;
+  console.info(`step: ${words}`); // `vultus latency` shows it
+};
 const tenth = (value) => (value === null ? null : Math.round(value * 10) / 10);
 
 async function measure() {
@@ -60,7 +63,13 @@ async function measure() {
   let state = { name: 'new' };
   let report = new Map();
   const trips = [];
-  call.addEventListener('state', ({ detail }) => { state = detail; });
+  let lives = 0;
+  call.addEventListener('state', ({ detail }) => {
+    state = detail;
+    if (detail.name === 'live') lives++;
+  });
+  // A call that was made anew has another voice and another clock: what was measured over the seam means nothing.
+  const steady = () => { if (state.name !== 'live' || lives !== 1) throw new Error('the connection dropped in the middle'); };
   call.addEventListener('tick', ({ detail }) => {
     report = detail;
     for (const entry of detail.values()) if (entry.type === 'candidate-pair' && entry.nominated) trips.push(tenth(entry.currentRoundTripTime * 1000));
@@ -72,6 +81,7 @@ async function measure() {
   });
   ear.listen(call.receiver('audio').track);
   const control = new Control();
+  control.addEventListener('error', ({ detail }) => console.info(`the server: ${detail.error}`));
   control.open(call.session);
   await until('the control channel', () => control.ready);
 
@@ -95,6 +105,7 @@ async function measure() {
   const ended = performance.now();
   hearing.stop();
   if (!(Math.abs(hearing.late) < 20)) throw new Error(`the microphone's times are not on the page's clock: ${hearing.late} ms off`);
+  steady();
   const after = counters(report);
 
   const found = latencies(lips, hearing, ear, ended);
@@ -103,7 +114,9 @@ async function measure() {
   const count = Number(query.get('interrupts') ?? 3);
   for (let i = 0; i < count; i++) {
     step(`interrupt ${i + 1} of ${count}`);
-    interrupts.push(await interrupt(control, lips, ear, found.limits));
+    // One that fails takes none of the figures along.
+    interrupts.push(await interrupt(control, lips, ear, found.limits).catch((error) => ({ error: String(error.message ?? error) })));
+    steady();
   }
   lips.stop();
   playout.stop();

@@ -10,6 +10,7 @@ use vultus::compute::Backend;
 use vultus::motion::LOOK_AHEAD_MAX;
 
 use crate::errors;
+use crate::latency::Latency;
 use crate::serve::{ServeOptions, SourceOptions};
 
 const STYLES: Styles =
@@ -35,6 +36,8 @@ pub(crate) enum Command {
     Render(Render),
     /// Write the face's coefficients for a sound file, frame by frame, as JSON or CSV.
     Coeffs(Coeffs),
+    /// Measure in a browser (Chromium) how long a sound takes from the microphone to the lips on the screen.
+    Latency(Latency),
     /// List the avatars.
     Avatars,
     /// Say what this machine and this installation can do, and what is missing.
@@ -228,7 +231,7 @@ fn seed(text: &str) -> Result<u64, String> {
     text.parse().map_err(|_| format!("give a whole number from 0 to {}", u64::MAX))
 }
 
-fn lookahead(text: &str) -> Result<usize, String> {
+pub(crate) fn lookahead(text: &str) -> Result<usize, String> {
     text.parse().map_err(|_| format!("give a whole number of frames from 0 to {LOOK_AHEAD_MAX}"))
 }
 

@@ -14,6 +14,7 @@ pub(crate) fn flag() -> Result<Arc<AtomicBool>> {
     ctrlc::set_handler(move || {
         if raised.swap(true, Ordering::Relaxed) {
             vultus::media::remove_unfinished();
+            crate::latency::end_at_once();
             std::process::exit(CANCELLED.into());
         }
     })

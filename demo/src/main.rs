@@ -8,6 +8,7 @@ mod console;
 mod desktop;
 mod doctor;
 mod errors;
+mod latency;
 mod render;
 mod report;
 mod serve;
@@ -32,6 +33,7 @@ fn main() -> ExitCode {
         Command::Serve(arguments) => serve::run(weights, &arguments),
         Command::Render(arguments) => render::run(weights, &arguments, start),
         Command::Coeffs(arguments) => coeffs::run(weights, &arguments, start),
+        Command::Latency(arguments) => latency::run(weights, &arguments),
         Command::Avatars => avatars::run(weights),
         Command::Doctor => doctor::run(weights),
     };

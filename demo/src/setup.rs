@@ -57,15 +57,20 @@ fn settings(arguments: &Speech) -> Result<MotionSettings> {
     if !(1.0..=3.0).contains(&arguments.intensity) {
         bail!("an intensity of {} is out of range; give one from 1 (natural) to 3 (strongest)", arguments.intensity);
     }
-    if arguments.lookahead > LOOK_AHEAD_MAX {
-        bail!("a look-ahead of {} frames is out of range; give one from 0 to {LOOK_AHEAD_MAX}", arguments.lookahead);
-    }
+    check_look_ahead(arguments.lookahead)?;
     Ok(MotionSettings {
         look_ahead: arguments.lookahead,
         emotion,
         intensity: arguments.intensity,
         seed: arguments.seed,
     })
+}
+
+pub(crate) fn check_look_ahead(frames: usize) -> Result<()> {
+    if frames > LOOK_AHEAD_MAX {
+        bail!("a look-ahead of {frames} frames is out of range; give one from 0 to {LOOK_AHEAD_MAX}");
+    }
+    Ok(())
 }
 
 /// The same for every spelling of a path to the same file, be it there or not.
@@ -77,7 +82,7 @@ fn place(path: &Path) -> Option<PathBuf> {
 }
 
 /// Finds out before the work, not after it, that the result could not be written.
-fn check_output(output: &Path, audio: Option<&Path>) -> Result<()> {
+pub(crate) fn check_output(output: &Path, audio: Option<&Path>) -> Result<()> {
     let shown = output.display();
     if output.is_dir() || output.file_name().is_none() {
         bail!("{shown} is a folder; give a file name in it");
