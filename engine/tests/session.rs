@@ -212,10 +212,10 @@ fn an_interrupt_shuts_mouth_and_voice_at_once() {
     }
     out.assert_seamless();
     let last_open = out.frames.iter().rfind(|f| f.2 > 0.1).unwrap().0;
-    assert!(last_open <= when + 120 * MS, "the mouth is open until {last_open:?}");
+    assert!(last_open <= when + 80 * MS, "the mouth is open until {last_open:?}");
     let last_loud = out.voice.iter().rfind(|v| v.2 > 0.01).unwrap().0;
-    // A packet of 20 ms that was handed out 60 ms before it leaves.
-    assert!(last_loud <= when + 85 * MS, "the voice is heard until {last_loud:?}");
+    // A packet of 20 ms that was handed out 45 ms before it leaves.
+    assert!(last_loud <= when + 70 * MS, "the voice is heard until {last_loud:?}");
 }
 
 #[test]

@@ -54,9 +54,9 @@ const LAG: Duration = Duration::from_millis(20);
 /// Sound after its end that the last mel column of a frame reaches into: 560 samples at 16 kHz, and the resampler's filter.
 const HEARING_REACH: u64 = 3 * 560 + 96;
 /// How much sooner than it should leave a packet of voice is handed out, so that it can leave in time while a picture is drawn.
-const VOICE_AHEAD: Duration = Duration::from_millis(60);
-/// How far an interrupted mouth is on its way to rest in the frames after: shut within 120 ms.
-const SETTLE: [f32; 3] = [0.45, 0.8, 1.0];
+const VOICE_AHEAD: Duration = Duration::from_millis(45);
+/// How far an interrupted mouth is on its way to rest in the frames after: shut within 80 ms.
+const SETTLE: [f32; 2] = [0.5, 1.0];
 
 /// A frame that is ready to be drawn.
 #[derive(Clone, Debug)]
