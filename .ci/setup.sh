@@ -9,8 +9,8 @@ fail() { printf '%s: %s\n' "${0##*/}" "$*" >&2; exit 1; }
 
 # Packages that building needs: a C++ compiler and assembler for the H.264 encoder, CMake for Opus, ALSA's headers for sound.
 BUILD_PACKAGES=(build-essential pkg-config cmake nasm libasound2-dev)
-# Packages that only the tests need: ffmpeg decodes what was encoded, lavapipe runs the WGSL where there is no GPU, Chromium makes calls.
-TEST_PACKAGES=(curl ffmpeg chromium mesa-vulkan-drivers libvulkan1 python3-venv)
+# Packages that only the tests need: ffmpeg decodes what was encoded, lavapipe runs the WGSL where there is no GPU.
+TEST_PACKAGES=(curl ffmpeg mesa-vulkan-drivers libvulkan1 python3-venv)
 # Voices: what train/speech is tested with.
 VOICE_PACKAGES=(espeak-ng libespeak-ng1 flite festival festvox-kallpc16k festvox-kdlpc16k festvox-us-slt-hts wordnet-base)
 
@@ -33,6 +33,19 @@ need_packages() {
     "${root[@]}" apt-get update -qq || fail "apt-get update failed; check the network, or install these yourself: ${missing[*]}"
     "${root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "${missing[@]}" >/dev/null ||
         fail "apt-get could not install these; install them yourself: ${missing[*]}"
+}
+
+# Chromium, or Chrome, for the test that makes calls.
+need_browser() {
+    local name
+    for name in chromium chromium-browser google-chrome google-chrome-stable; do
+        command -v "$name" >/dev/null && return
+    done
+    # As a snap, which is all that Ubuntu has, it could not see the file that plays the microphone.
+    if command -v apt-cache >/dev/null && grep -qs '^ID=ubuntu' /etc/os-release; then
+        fail "the tests need a browser that is no snap; install Google Chrome's .deb package and run this again"
+    fi
+    need_packages chromium
 }
 
 need_rust() {

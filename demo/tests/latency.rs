@@ -48,7 +48,7 @@ fn a_browser_sees_the_mouth_answer_the_microphone() {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("latency.json");
     let path = file.to_str().unwrap();
-    let run = ["--seconds", "8", "--size", "256", "--interrupts", "1", "--json", path];
+    let run = ["--seconds", "8", "--size", "256", "--interrupts", "2", "--json", path];
     let (code, table, errors) = finish(vultus(&run).spawn().unwrap());
     assert_eq!(code, Some(0), "{errors}");
     let report: Value = serde_json::from_slice(&fs::read(&file).unwrap()).unwrap();
@@ -68,7 +68,8 @@ fn a_browser_sees_the_mouth_answer_the_microphone() {
         assert!(number(&report, &format!("/stages_ms/{stage}/p50")) >= 0.0, "{stage}");
     }
     assert!(number(&report, "/stages_ms/server/p95") > 0.0);
-    assert_eq!(number(&report, "/interrupt_ms/tried"), 1.0);
+    // One of them may find no moment with an open mouth, on a machine that is very busy.
+    assert_eq!(number(&report, "/interrupt_ms/tried"), 2.0);
     assert!(number(&report, "/interrupt_ms/voice/p50") >= 0.0);
     assert_eq!((report["size"].as_u64(), report["lookahead"].as_u64()), (Some(256), Some(2)));
     for words in ["lips move on the screen", "voice after picture", "frames a second", "server, all of it"] {

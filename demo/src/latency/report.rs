@@ -83,13 +83,15 @@ pub(super) struct Interrupts {
     pub(super) tried: usize,
 }
 
-/// What the browser spends on a frame, on average, in milliseconds.
+/// What the browser spends on a frame, and on the voice, on average, in milliseconds.
 #[derive(Clone, Copy, Debug, Serialize)]
 pub(super) struct InBrowser {
     /// From a frame's first packet to the decoded picture; both parts below are in it.
     pub(super) total: Option<f64>,
     pub(super) jitter_buffer: Option<f64>,
     pub(super) decoding: Option<f64>,
+    /// How long the voice waits before it is played; the server sends it sooner by so much.
+    pub(super) voice_buffer: Option<f64>,
 }
 
 /// What `--json` writes.
@@ -149,6 +151,8 @@ impl Report {
                 total: per("/video/total_processing_delay_ms", "/video/frames_decoded"),
                 jitter_buffer: per("/video/jitter_buffer_delay_ms", "/video/jitter_buffer_emitted_count"),
                 decoding: per("/video/total_decode_time_ms", "/video/frames_decoded"),
+                // Counted for each sample.
+                voice_buffer: per("/video/voice_jitter_buffer_delay_ms", "/video/voice_jitter_buffer_emitted_count"),
             },
             fps: per("/video/frames_decoded", "/video/counted_seconds"),
             freezes: page["video"]["freezes_ms"].as_array().map_or(0, Vec::len),
@@ -193,7 +197,8 @@ pub(super) mod tests {
             "sham": {"tried": 5, "triggered": 1}, "av_offset_ms": [12.0, -3.0, 8.0, 9.5, 7.0],
             "video": {"shown": 200, "intervals_ms": [40.0, 33.3, 250.0], "freezes_ms": [250.0], "frames_decoded": 200,
                 "total_decode_time_ms": 300.0, "total_processing_delay_ms": 1600.0, "jitter_buffer_delay_ms": 800.0,
-                "jitter_buffer_emitted_count": 200, "counted_seconds": 8.0, "packets_lost": 2},
+                "jitter_buffer_emitted_count": 200, "counted_seconds": 8.0, "packets_lost": 2,
+                "voice_jitter_buffer_delay_ms": 20_000_000.0, "voice_jitter_buffer_emitted_count": 400_000},
             "interrupt": [{"voice_silent_ms": 120.0, "mouth_rest_ms": 190.0}, {"voice_silent_ms": 140.0, "mouth_rest_ms": null}],
         });
         let setting = Setting {
@@ -225,7 +230,7 @@ pub(super) mod tests {
         assert_eq!(report.av_offset_range_ms, Some([-3.0, 12.0]));
         assert_eq!(report.fps, Some(25.0));
         assert_eq!((report.freezes, report.longest_gap_ms), (1, Some(250.0)));
-        assert_eq!(report.browser_ms.total, Some(8.0));
+        assert_eq!((report.browser_ms.total, report.browser_ms.voice_buffer), (Some(8.0), Some(50.0)));
         let interrupts = report.interrupt_ms;
         assert_eq!((interrupts.tried, interrupts.voice.unwrap().count, interrupts.mouth.unwrap().count), (2, 2, 1));
         assert_eq!(report.look_ahead_ms(), 115.0);

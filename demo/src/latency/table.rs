@@ -71,6 +71,9 @@ impl Report {
             }
             None => line(f, "voice after picture", "not measured")?,
         }
+        if let Some(buffer) = self.browser_ms.voice_buffer {
+            line(f, "voice in the browser's own buffer", &format!("{buffer:.0} ms"))?;
+        }
         let fps = self.fps.map_or("no".into(), |fps| format!("{fps:.2}"));
         let gap = self.longest_gap_ms.map_or(String::new(), |ms| format!("; longest gap {ms:.0} ms"));
         line(f, "picture", &format!("{fps} frames a second{gap}, {} gaps over 200 ms", self.freezes))?;
