@@ -12,22 +12,26 @@ pub(crate) const CANCELLED: u8 = 130;
 
 /// Prints the error and gives the exit code that goes with it.
 pub(crate) fn tell(error: &Error) -> ExitCode {
+    // An I/O error without context comes from writing to standard output; all others say what they are about.
+    let bare = || error.downcast_ref::<std::io::Error>().filter(|_| error.chain().count() == 1);
     // A reader that has seen enough (`vultus avatars | head -1`) is no failure.
-    if error.downcast_ref::<std::io::Error>().is_some_and(|e| e.kind() == std::io::ErrorKind::BrokenPipe) {
+    if bare().is_some_and(|e| e.kind() == std::io::ErrorKind::BrokenPipe) {
         return ExitCode::SUCCESS;
     }
-    // Files have errors of their own that name them: what is left is the output that everybody has.
-    if let Some(e) = error.downcast_ref::<std::io::Error>() {
-        let text = e.to_string();
-        let words = text.split_once(" (os error").map_or(text.as_str(), |(words, _)| words);
-        eprintln!("vultus: cannot write to standard output: {words}");
+    if let Some(e) = bare() {
+        eprintln!("vultus: cannot write to standard output: {}", without_number(&e.to_string()));
         return ExitCode::FAILURE;
     }
-    eprintln!("vultus: {error:#}");
+    eprintln!("vultus: {}", without_number(&format!("{error:#}")));
     if matches!(error.downcast_ref(), Some(RenderError::Cancelled)) {
         return ExitCode::from(CANCELLED);
     }
     ExitCode::FAILURE
+}
+
+/// The operating system's words come last, with a number that advises nobody.
+fn without_number(text: &str) -> &str {
+    text.split_once(" (os error").map_or(text, |(words, _)| words)
 }
 
 /// An avatar that is not there, with the names that are close to what was asked for.

@@ -198,3 +198,14 @@ fn the_lists_are_there() {
         assert!(text.contains(heading), "{text}");
     }
 }
+
+#[test]
+fn a_port_that_is_taken() {
+    let dir = folder();
+    let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = taken.local_addr().unwrap().port().to_string();
+    fails(dir.path(), &["serve", "--port", &port, "--media-port", "0"], &["cannot listen on", "--port"]);
+    let taken = std::net::UdpSocket::bind("127.0.0.1:0").unwrap();
+    let port = taken.local_addr().unwrap().port().to_string();
+    fails(dir.path(), &["serve", "--port", "0", "--media-port", &port], &["cannot open UDP", "--media-port"]);
+}

@@ -212,6 +212,7 @@ fn speech_is_said_and_can_be_interrupted() {
     }
     agent.wait_for("stats", |stats| stats["queued_ms"].as_u64() > Some(10_000));
     agent.tell(&json!({ "type": "interrupt" }));
+    agent.wait("interrupted");
     agent.wait_for("stats", |stats| stats["queued_ms"] == 0 && stats["speaking"] == false);
 
     // Wishes that cannot be fulfilled end nothing.
@@ -237,6 +238,16 @@ fn speech_is_said_and_can_be_interrupted() {
     other.say(0.1);
     assert!(other.wait("error")["error"].as_str().unwrap().contains("another client"));
     assert!(other.is_cut());
+
+    // Anybody in the session may interrupt, and what waits outside of it is gone as well.
+    let mut button = server.speak(&format!("session={}", ready["session"].as_str().unwrap()));
+    for _ in 0..60 {
+        agent.say(1.0);
+    }
+    agent.wait_for("stats", |stats| stats["queued_ms"].as_u64() > Some(20_000));
+    button.tell(&json!({ "type": "interrupt" }));
+    agent.wait("interrupted");
+    agent.wait_for("stats", |stats| stats["queued_ms"] == 0 && stats["speaking"] == false);
 
     agent.0.send(Message::binary(vec![1u8, 2, 3])).unwrap();
     assert!(agent.wait("error")["error"].as_str().unwrap().contains("3 bytes"));

@@ -232,6 +232,30 @@ fn a_slow_machine_drops_frames_but_not_the_time() {
 }
 
 #[test]
+fn after_a_stall_it_goes_on_at_once_and_where_time_is() {
+    let (mut session, mut out) = (session(), Out::default());
+    let stall = Duration::from_secs(60);
+    for n in 0..1200u32 {
+        // The machine sleeps for a minute after three seconds.
+        let now = n * 5 * MS + if n < 600 { Duration::ZERO } else { stall };
+        let mut pcm = tone(n as usize * 240, 240);
+        session.hear(&mut pcm, now);
+        out.take(&mut session, now);
+    }
+    let counts = session.counts();
+    assert!(counts.dropped <= 3, "{} frames were made for nothing", counts.dropped);
+    assert!((2_800_000..=2_880_000).contains(&counts.jumped), "{counts:?}");
+    let back = out.frames.iter().find(|f| f.0 >= 3000 * MS + stall).unwrap();
+    assert!(back.0 <= 3300 * MS + stall, "the first picture after the stall comes at {:?}", back.0);
+    for after in [&out.frames, &out.voice] {
+        let (time, clock, _) = after[after.len() - 1];
+        let behind = time.as_secs_f64() - clock as f64 / 48_000.0;
+        assert!((0.0..0.4).contains(&behind), "{behind} s behind");
+    }
+    assert!(out.frames.iter().rev().take(20).all(|f| f.2 > 0.3), "it does not hear after that");
+}
+
+#[test]
 fn what_is_no_number_is_silence() {
     let (mut session, mut out) = (session(), Out::default());
     for n in 0..400u32 {

@@ -40,6 +40,8 @@ pub(super) enum RoomEvent {
     Changed,
     /// An utterance is over.
     Spoken,
+    /// Everybody who speaks is to stop, and what waits is not to be said.
+    Interrupted,
     /// The session has ended by itself.
     Failed(String),
 }
@@ -260,6 +262,8 @@ impl Room {
     /// Stops speaking at once.
     pub(super) fn interrupt(&self) -> Result<(), Refusal> {
         lock(&self.holders).speaker = None;
+        // Before the session hears of it, so that nobody's backlog fills it again.
+        self.tell(RoomEvent::Interrupted);
         self.live()?.interrupt().map_err(busy)
     }
 

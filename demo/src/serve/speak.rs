@@ -31,8 +31,10 @@ const PROTOCOL: &str = "vultus.v1";
 const MESSAGE: usize = 1 << 20;
 /// Seconds of sound that wait for room in the session.
 const BACKLOG_SECS: usize = 90;
-/// Samples that are handed to the session at a time.
-const PIECE: usize = 4800;
+/// Pieces of sound that are handed to the session at a time, each a tenth of a second: resampling a whole minute at once would hold up
+/// everybody else's packets.
+const PIECES: usize = 5;
+const PIECES_PER_SEC: usize = 10;
 /// How often the backlog is looked after, and how often figures are sent.
 const TICK: Duration = Duration::from_millis(20);
 const STATS: Duration = Duration::from_secs(1);
@@ -97,6 +99,7 @@ pub(super) async fn speak(
             format,
             resampler,
             backlog: VecDeque::new(),
+            refused: Vec::new(),
             ending: false,
             awaits_spoken: false,
         };
@@ -113,8 +116,10 @@ struct Channel {
     rate: usize,
     format: Format,
     resampler: Resampler,
-    /// Sound at 48 kHz that waits for room.
+    /// Sound that waits for room, at the client's rate.
     backlog: VecDeque<f32>,
+    /// A piece at 48 kHz that the session had no room for.
+    refused: Vec<f32>,
     /// The client has said that its speech is complete, and not all of it has been handed on.
     ending: bool,
     awaits_spoken: bool,
@@ -150,7 +155,7 @@ impl Channel {
         let mut told = Instant::now();
         let mut speaking = false;
         loop {
-            let full = self.backlog.len() > BACKLOG_SECS * CLOCK_RATE as usize;
+            let full = self.backlog.len() > BACKLOG_SECS * self.rate;
             tokio::select! {
                 message = self.socket.recv(), if !full => match message {
                     Some(message) => self.heed(message?).await?,
@@ -163,6 +168,10 @@ impl Channel {
                         if std::mem::take(&mut self.awaits_spoken) {
                             self.send(&json!({ "type": "spoken" })).await?;
                         }
+                    }
+                    Ok(RoomEvent::Interrupted) => {
+                        self.forget();
+                        self.send(&json!({ "type": "interrupted" })).await?;
                     }
                     Ok(RoomEvent::Failed(why)) => return Err(Over(Some((close_code::ERROR, why)))),
                     Err(RecvError::Lagged(_)) => self.send_state().await?,
@@ -228,23 +237,42 @@ impl Channel {
                 bytes.as_chunks::<4>().0.iter().map(|b| clean(b).clamp(-1.0, 1.0)).collect()
             }
         };
-        let backlog = &mut self.backlog;
-        self.resampler.push(&pcm, |samples| backlog.extend(samples));
-        self.hand_on()
+        self.backlog.extend(pcm);
+        Ok(())
+    }
+
+    /// What waits is not said.
+    fn forget(&mut self) {
+        self.backlog.clear();
+        self.refused.clear();
+        self.resampler.forget();
+        (self.ending, self.awaits_spoken) = (false, false);
     }
 
     /// Hands as much of the backlog on as there is room for.
     fn hand_on(&mut self) -> Result<(), Over> {
         let gone = |_| Over(Some((close_code::NORMAL, "the session has ended".to_owned())));
         let live = self.room.live().map_err(gone)?;
-        while !self.backlog.is_empty() {
-            let piece: Vec<f32> = self.backlog.drain(..self.backlog.len().min(PIECE)).collect();
+        for _ in 0..PIECES {
+            let mut piece = std::mem::take(&mut self.refused);
+            if piece.is_empty() {
+                let count = self.backlog.len().min(self.rate / PIECES_PER_SEC);
+                let pcm: Vec<f32> = self.backlog.drain(..count).collect();
+                self.resampler.push(&pcm, |samples| piece.extend_from_slice(samples));
+                if self.backlog.is_empty() && self.ending {
+                    // The last samples are still in the filter.
+                    self.resampler.finish(|samples| piece.extend_from_slice(samples));
+                }
+            }
+            if piece.is_empty() {
+                break;
+            }
             if let Err(back) = live.say(piece) {
-                back.into_iter().rev().for_each(|sample| self.backlog.push_front(sample));
+                self.refused = back;
                 return Ok(());
             }
         }
-        if std::mem::take(&mut self.ending) {
+        if self.ending && self.backlog.is_empty() {
             self.awaits_spoken = true;
             self.ending = live.end_speech().is_err();
         }
@@ -265,17 +293,12 @@ impl Channel {
                 done.await.map_err(Refusal::internal)?
             }
             Control::Interrupt => {
-                self.backlog.clear();
-                self.resampler.forget();
-                (self.ending, self.awaits_spoken) = (false, false);
+                self.forget();
                 self.room.interrupt()
             }
             Control::End => {
-                // The last samples are still in the filter.
-                let backlog = &mut self.backlog;
-                self.resampler.finish(|samples| backlog.extend(samples));
                 self.ending = true;
-                self.hand_on().map_err(|_| Refusal::bad_request("the session has ended"))
+                Ok(())
             }
             Control::Playout { av_offset_ms } => self.room.correct_lead(av_offset_ms),
         }
@@ -287,7 +310,7 @@ impl Channel {
         let state = json!({
             "type": "state",
             "speaking": status.speaking,
-            "queued_ms": (status.queued.as_millis() as usize) + self.backlog.len() / 48,
+            "queued_ms": (status.queued.as_millis() as usize) + self.backlog.len() * 1000 / self.rate,
             "emotion": look.emotion.name(),
             "intensity": look.intensity,
             "avatar": look.avatar,

@@ -1,7 +1,7 @@
 //! A microphone of this machine.
 //!
 //! **The contract of the audio callback**: it copies, counts and returns. No lock, no log, no allocation, no system call. Sound goes
-//! through a lock-free ring ([`RING_SECS`] long); what finds it full is dropped and counted. Everything else happens on the
+//! through a lock-free ring (half a second long); what finds it full is dropped and counted. Everything else happens on the
 //! thread that calls [`Microphone::read`].
 
 use std::sync::Arc;

@@ -53,6 +53,10 @@ pub const FRAMES_IN_FLIGHT: usize = 1;
 const LAG: Duration = Duration::from_millis(20);
 /// Sound after its end that the last mel column of a frame reaches into: 560 samples at 16 kHz, and the resampler's filter.
 const HEARING_REACH: u64 = 3 * 560 + 96;
+/// A clock that is this far behind jumps: the machine slept or is too slow, and what was missed is not made up for.
+const STALL: Duration = Duration::from_millis(400);
+/// Frames that are decided in one [`Session::advance`] before the caller gets to draw.
+const FRAMES_AT_ONCE: usize = 3;
 /// How much sooner than it should leave a packet of voice is handed out, so that it can leave in time while a picture is drawn.
 const VOICE_AHEAD: Duration = Duration::from_millis(45);
 /// How far an interrupted mouth is on its way to rest in the frames after: shut within 80 ms.
@@ -100,6 +104,8 @@ pub struct SessionCounts {
     pub dropped: u64,
     /// Samples of microphone sound dropped.
     pub microphone_dropped: u64,
+    /// Samples of the media clock that were jumped over.
+    pub jumped: u64,
 }
 
 /// See the module's text.
@@ -233,14 +239,20 @@ impl Session {
     /// The GPU was lost.
     pub fn advance(&mut self, now: Duration) -> Result<(), ComputeError> {
         let wall = samples(now);
+        self.jump_if_stalled(wall);
         let mut block = [0.0; BLOCK];
-        while let Some(heard) = self.next_block(&mut block, wall, now) {
+        let mut decided = 0;
+        while decided < FRAMES_AT_ONCE
+            && let Some(heard) = self.next_block(&mut block, wall, now)
+        {
             self.capture.record(now.saturating_sub(heard));
             self.clock += BLOCK as u64;
             self.voice.push(&block);
             self.speech.push(&block)?;
             while let Some(face) = self.speech.next_frame() {
-                let frame = SessionFrame { clock: face.index * FRAME_SAMPLES, heard, decided: now, face };
+                decided += 1;
+                let clock = face.index * FRAME_SAMPLES + self.counts.jumped;
+                let frame = SessionFrame { clock, heard, decided: now, face };
                 self.frames.push_back(frame);
                 if self.frames.len() > FRAMES_IN_FLIGHT {
                     self.frames.pop_front();
@@ -249,6 +261,22 @@ impl Session {
             }
         }
         Ok(())
+    }
+
+    /// After a stall the media clock goes on where time is, and with it everything that carries its count.
+    fn jump_if_stalled(&mut self, wall: u64) {
+        let behind = wall.saturating_sub(self.clock);
+        if behind <= samples(STALL) {
+            return;
+        }
+        let jump = (behind - samples(LAG)) / BLOCK as u64 * BLOCK as u64;
+        self.clock += jump;
+        self.counts.jumped += jump;
+        self.voice.jump(jump);
+        self.microphone.clear();
+        if let Some(end) = &mut self.utterance_end {
+            *end += jump;
+        }
     }
 
     /// Fills the next block of sound if it is time for it, and says when it came in.

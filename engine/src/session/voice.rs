@@ -39,6 +39,11 @@ impl VoiceLine {
         Some(at)
     }
 
+    /// The clock jumps: what waits keeps its distance to it.
+    pub(super) fn jump(&mut self, samples: u64) {
+        self.first += samples;
+    }
+
     /// Everything that waits becomes silence.
     pub(super) fn hush(&mut self) {
         for (i, sample) in self.samples.iter_mut().enumerate() {

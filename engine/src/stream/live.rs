@@ -2,7 +2,7 @@
 //!
 //! | queue | capacity | when full |
 //! |---|---|---|
-//! | commands, to the thread | [`COMMANDS`] | microphone sound is dropped and counted; everything else is refused |
+//! | commands, to the thread | 256 | microphone sound is dropped and counted; everything else is refused |
 //! | speech, in the session | [`SPEECH_CAPACITY_SECS`] | refused; the caller waits |
 //!
 //! What leaves goes to a [`MediaSink`], which must not block. Frames are dropped in the session only (see [`crate::session`]).
