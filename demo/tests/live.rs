@@ -174,6 +174,20 @@ fn requests_that_are_wrong_get_their_status_and_a_sentence() {
 }
 
 #[test]
+fn an_avatar_of_the_users_own_has_a_name_and_a_portrait() {
+    let file = concat!(env!("CARGO_MANIFEST_DIR"), "/../weights/avatars/jonas.avatar");
+    let dir = tempfile::tempdir().unwrap();
+    let own = dir.path().join("my face.avatar");
+    fs::copy(file, &own).unwrap();
+    let server = Server::start(&["--avatar", own.to_str().unwrap()]);
+    let list = server.json("/v1/avatars");
+    assert_eq!((&list["avatars"][0]["name"], &list["avatars"][0]["default"]), (&json!("my face"), &json!(true)));
+    assert!(!list.to_string().contains(dir.path().to_str().unwrap()), "the path is shown: {list}");
+    assert_eq!(server.get("/v1/avatars/my%20face.jpg", &[]).status(), 200);
+    server.speak("").wait("ready");
+}
+
+#[test]
 fn beyond_this_machine_a_token_is_needed() {
     let refused = Command::new(env!("CARGO_BIN_EXE_vultus"))
         .args(["serve", "--host", "0.0.0.0", "--port", "0"])
@@ -325,5 +339,6 @@ fn five_hundred_sessions_leave_nothing_behind() {
     assert_eq!(server.json("/v1/stats")["sessions"], json!([]));
     let after = server.held();
     assert!(after.1 <= before.1 + 2 && after.2 <= before.2 + 2, "threads and files: {before:?} {after:?}");
-    assert!(after.0 <= before.0 + before.0 / 8, "memory, KiB: {} before, {} after", before.0, after.0);
+    // A session needs megabytes; 64 KiB of each that stayed would be a leak. What varies below that is the allocator's arenas.
+    assert!(after.0 <= before.0 + 500 * 64, "memory, KiB: {} before, {} after", before.0, after.0);
 }

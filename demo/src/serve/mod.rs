@@ -158,7 +158,8 @@ pub(crate) async fn start(weights: Option<&Path>, options: ServeOptions) -> Resu
     let source = match options.source {
         None => None,
         Some(wanted) => {
-            let look = Look { avatar: options.avatar, emotion: options.emotion, intensity: options.intensity };
+            let avatar = app.rooms.studio().default_avatar().to_owned();
+            let look = Look { avatar, emotion: options.emotion, intensity: options.intensity };
             let rooms = Arc::clone(&app.rooms);
             let room = tokio::task::spawn_blocking(move || rooms.open(look)).await?;
             let room = room.map_err(|refusal| anyhow::anyhow!(refusal.sentence))?;

@@ -38,6 +38,9 @@ const PIECES_PER_SEC: usize = 10;
 /// How often the backlog is looked after, and how often figures are sent.
 const TICK: Duration = Duration::from_millis(20);
 const STATS: Duration = Duration::from_secs(1);
+/// How often a client is asked whether it is still there, and how long it may say nothing.
+const PING: Duration = Duration::from_secs(5);
+const VANISHED: Duration = Duration::from_secs(20);
 /// A client that takes no message for this long is cut.
 const STALLED: Duration = Duration::from_secs(10);
 
@@ -152,13 +155,16 @@ impl Channel {
         self.send_state().await?;
         let mut tick = interval(TICK);
         tick.set_missed_tick_behavior(MissedTickBehavior::Skip);
-        let mut told = Instant::now();
+        let (mut told, mut asked, mut heard) = (Instant::now(), Instant::now(), Instant::now());
         let mut speaking = false;
         loop {
             let full = self.backlog.len() > BACKLOG_SECS * self.rate;
             tokio::select! {
                 message = self.socket.recv(), if !full => match message {
-                    Some(message) => self.heed(message?).await?,
+                    Some(message) => {
+                        heard = Instant::now();
+                        self.heed(message?).await?;
+                    }
                     None => return Ok(()),
                 },
                 event = events.recv() => match event {
@@ -179,6 +185,16 @@ impl Channel {
                 },
                 _ = tick.tick() => {
                     self.hand_on()?;
+                    if full {
+                        // It is we who do not read.
+                        heard = Instant::now();
+                    } else if heard.elapsed() > VANISHED {
+                        return Ok(());
+                    }
+                    if asked.elapsed() >= PING {
+                        asked = Instant::now();
+                        self.socket.send(Message::Ping(Vec::new().into())).await?;
+                    }
                     if told.elapsed() >= STATS {
                         told = Instant::now();
                         let now = self.room.live().map(|live| live.status().speaking).unwrap_or(false);

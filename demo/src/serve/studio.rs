@@ -31,8 +31,11 @@ pub(super) struct Studio {
     network: MotionNetwork,
     size: usize,
     names: Vec<String>,
+    /// The avatar that is used where none is named, as clients see it.
     default: String,
-    /// Avatars being worked out hold their cell, so that two who ask at once wait for one piece of work.
+    /// Where that one is a file of the user's: its path, which no client sees.
+    own: Option<String>,
+    /// Two who ask for a new one at once both work it out; one result is kept.
     prepared: Mutex<HashMap<String, Arc<OnceLock<PreparedAvatar>>>>,
     thumbnails: Mutex<HashMap<String, Arc<[u8]>>>,
 }
@@ -51,6 +54,9 @@ impl Studio {
         let face = FaceModel::read(assets.weights(FACE)?)?;
         let network = MotionNetwork::load(&compute, assets.weights(EAC)?, look_ahead)?;
         let names = assets.avatars()?;
+        let own = (!names.iter().any(|name| name == avatar)).then(|| avatar.to_owned());
+        let stem = Path::new(avatar).file_stem().and_then(|stem| stem.to_str());
+        let default = if own.is_some() { stem.unwrap_or("own") } else { avatar }.to_owned();
         let studio = Self {
             assets,
             compute,
@@ -58,11 +64,12 @@ impl Studio {
             network,
             size,
             names,
-            default: avatar.to_owned(),
+            default: default.clone(),
+            own,
             prepared: Mutex::default(),
             thumbnails: Mutex::default(),
         };
-        studio.avatar(avatar)?;
+        studio.avatar(&default)?;
         Ok(studio)
     }
 
@@ -76,8 +83,15 @@ impl Studio {
 
     /// Names of the avatars, the default one marked.
     pub(super) fn avatars(&self) -> impl Iterator<Item = (&str, bool)> {
-        let own = (!self.names.contains(&self.default)).then_some(self.default.as_str());
-        own.into_iter().chain(self.names.iter().map(String::as_str)).map(|name| (name, name == self.default))
+        // The user's own goes before one of the same name.
+        let own = self.own.as_ref().map(|_| self.default.as_str());
+        let built_in = self.names.iter().map(String::as_str).filter(move |name| Some(*name) != own);
+        own.into_iter().chain(built_in).map(|name| (name, name == self.default))
+    }
+
+    /// What to load for a name that clients use.
+    fn source<'a>(&'a self, name: &'a str) -> &'a str {
+        self.own.as_deref().filter(|_| name == self.default).unwrap_or(name)
     }
 
     pub(super) fn default_avatar(&self) -> &str {
@@ -102,7 +116,7 @@ impl Studio {
         if let Some(done) = cell.get() {
             return Ok(done.clone());
         }
-        let file = self.assets.avatar(name).map_err(errors::asset)?;
+        let file = self.assets.avatar(self.source(name)).map_err(errors::asset)?;
         let made = PreparedAvatar::new(&self.compute, &self.face, &file, self.size, OutputFormat::I420)?;
         Ok(cell.get_or_init(|| made).clone())
     }
@@ -120,7 +134,7 @@ impl Studio {
         if let Some(done) = lock().get(name) {
             return Ok(Arc::clone(done));
         }
-        let portrait = self.assets.avatar(name).map_err(errors::asset)?.portrait;
+        let portrait = self.assets.avatar(self.source(name)).map_err(errors::asset)?.portrait;
         let side = u32::try_from(portrait.side).context("portrait")?;
         let picture = RgbImage::from_raw(side, side, portrait.rgb.into_iter().collect())
             .ok_or_else(|| anyhow!("the portrait of {name} is incomplete"))?;
