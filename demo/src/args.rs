@@ -9,9 +9,9 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use vultus::compute::Backend;
 use vultus::motion::LOOK_AHEAD_MAX;
 
-use crate::errors;
 use crate::latency::Latency;
 use crate::serve::{ServeOptions, SourceOptions};
+use crate::{errors, setup};
 
 const STYLES: Styles =
     Styles::styled().header(AnsiColor::Green.on_default().bold()).usage(AnsiColor::Green.on_default().bold());
@@ -150,12 +150,8 @@ impl Serve {
     /// What the server is started with, checked.
     pub(crate) fn options(&self) -> Result<ServeOptions> {
         let emotion = errors::emotion(&self.emotion)?;
-        if !(1.0..=3.0).contains(&self.intensity) {
-            bail!("an intensity of {} is out of range; give one from 1 (natural) to 3 (strongest)", self.intensity);
-        }
-        if self.lookahead > LOOK_AHEAD_MAX {
-            bail!("a look-ahead of {} frames is out of range; give one from 0 to {LOOK_AHEAD_MAX}", self.lookahead);
-        }
+        setup::check_intensity(self.intensity)?;
+        setup::check_look_ahead(self.lookahead)?;
         if !(0.0..100.0).contains(&self.simulate_loss) {
             bail!("a loss of {} per cent is out of range; give one from 0 to below 100", self.simulate_loss);
         }

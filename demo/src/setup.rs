@@ -54,9 +54,7 @@ pub(crate) fn open(weights: Option<&Path>, arguments: &Speech, output: &Path, fp
 
 fn settings(arguments: &Speech) -> Result<MotionSettings> {
     let emotion = errors::emotion(&arguments.emotion)?;
-    if !(1.0..=3.0).contains(&arguments.intensity) {
-        bail!("an intensity of {} is out of range; give one from 1 (natural) to 3 (strongest)", arguments.intensity);
-    }
+    check_intensity(arguments.intensity)?;
     check_look_ahead(arguments.lookahead)?;
     Ok(MotionSettings {
         look_ahead: arguments.lookahead,
@@ -64,6 +62,13 @@ fn settings(arguments: &Speech) -> Result<MotionSettings> {
         intensity: arguments.intensity,
         seed: arguments.seed,
     })
+}
+
+pub(crate) fn check_intensity(intensity: f32) -> Result<()> {
+    if !(1.0..=3.0).contains(&intensity) {
+        bail!("an intensity of {intensity} is out of range; give one from 1 (natural) to 3 (strongest)");
+    }
+    Ok(())
 }
 
 pub(crate) fn check_look_ahead(frames: usize) -> Result<()> {

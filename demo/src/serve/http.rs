@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use axum::extract::rejection::BytesRejection;
 use axum::extract::{DefaultBodyLimit, Path, State};
-use axum::http::{StatusCode, header};
+use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::IntoResponse;
 use axum::routing::{delete, get, post};
 use axum::{Json, Router, middleware};
@@ -13,6 +13,8 @@ use vultus::emotion::Emotion;
 
 use super::guard::{Guard, guard};
 use super::refusal::Refusal;
+use super::signal::{Body, WishQuery};
+use super::transport::Role;
 use super::{App, page, signal, speak, stats};
 
 /// Longest body of a request: offers of browsers have 2 to 8 KiB.
@@ -20,14 +22,14 @@ const BODY: usize = 64 << 10;
 
 /// Everything that the server answers. `measuring` adds what `vultus latency` needs.
 pub(super) fn router(app: App, checks: Guard, measuring: bool) -> Router {
-    let signalling = |router: Router<App>, kind: &str| match kind {
-        "call" => router.route("/v1/call", post(signal::call)),
-        "whep" => router.route("/v1/whep", post(signal::whep)),
-        _ => router.route("/v1/whip", post(signal::whip)),
-    };
     let mut router = Router::new();
-    for kind in ["call", "whep", "whip"] {
-        router = signalling(router, kind).route(&format!("/v1/{kind}/{{peer}}"), delete(signal::leave));
+    for (kind, role) in [("call", Role::Call), ("whep", Role::Watch), ("whip", Role::Microphone)] {
+        let offer = move |State(app), wish: WishQuery, headers: HeaderMap, body: Body| async move {
+            signal::offer(role, kind, app, wish, &headers, body).await
+        };
+        router = router
+            .route(&format!("/v1/{kind}"), post(offer))
+            .route(&format!("/v1/{kind}/{{peer}}"), delete(signal::leave));
     }
     let router = router
         .route("/", get(page::index))

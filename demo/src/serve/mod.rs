@@ -31,6 +31,7 @@ use serde_json::Value;
 use tokio::net::TcpListener;
 use tokio::sync::{Semaphore, mpsc, oneshot};
 use tokio::task::JoinHandle;
+use vultus::assets::DEFAULT_AVATAR;
 use vultus::compute::Backend;
 use vultus::emotion::Emotion;
 
@@ -89,7 +90,7 @@ impl Default for ServeOptions {
             size: 512,
             look_ahead: 2,
             backend: Backend::Auto,
-            avatar: studio::usual_avatar().to_owned(),
+            avatar: DEFAULT_AVATAR.to_owned(),
             emotion: Emotion::Neutral,
             intensity: 1.0,
             source: None,
@@ -119,7 +120,6 @@ pub(crate) struct Running {
     /// Id of the session that speaks with this machine's sound.
     pub(crate) house: Option<String>,
     /// What the measuring page posted.
-    #[allow(dead_code, reason = "`vultus latency` reads it")]
     pub(crate) results: mpsc::Receiver<Value>,
     app: App,
     source: Option<Source>,
@@ -190,7 +190,6 @@ pub(crate) async fn start(weights: Option<&Path>, options: ServeOptions) -> Resu
 
 impl Running {
     /// The object of `GET /v1/stats`.
-    #[allow(dead_code, reason = "`vultus latency` asks")]
     pub(crate) fn stats(&self) -> Value {
         stats::report(&self.app)
     }

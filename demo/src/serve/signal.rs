@@ -61,33 +61,6 @@ pub(super) fn intensity(value: f32) -> Result<f32, Refusal> {
     Err(Refusal::bad_request(format!("an intensity of {value} is out of range; give one from 1 to 3")))
 }
 
-pub(super) async fn call(
-    app: State<App>,
-    wish: WishQuery,
-    headers: HeaderMap,
-    body: Body,
-) -> Result<Response, Refusal> {
-    offer(app, Role::Call, "call", wish, &headers, body).await
-}
-
-pub(super) async fn whep(
-    app: State<App>,
-    wish: WishQuery,
-    headers: HeaderMap,
-    body: Body,
-) -> Result<Response, Refusal> {
-    offer(app, Role::Watch, "whep", wish, &headers, body).await
-}
-
-pub(super) async fn whip(
-    app: State<App>,
-    wish: WishQuery,
-    headers: HeaderMap,
-    body: Body,
-) -> Result<Response, Refusal> {
-    offer(app, Role::Microphone, "whip", wish, &headers, body).await
-}
-
 /// DELETE on what `Location` said.
 pub(super) async fn leave(State(app): State<App>, Path(id): Path<String>) -> Result<StatusCode, Refusal> {
     let gone = || Refusal::new(StatusCode::NOT_FOUND, "there is no such connection; it may have ended");
@@ -97,13 +70,14 @@ pub(super) async fn leave(State(app): State<App>, Path(id): Path<String>) -> Res
     Ok(StatusCode::OK)
 }
 
-type WishQuery = Result<Query<Wish>, axum::extract::rejection::QueryRejection>;
-type Body = Result<Bytes, BytesRejection>;
+pub(super) type WishQuery = Result<Query<Wish>, axum::extract::rejection::QueryRejection>;
+pub(super) type Body = Result<Bytes, BytesRejection>;
 
-async fn offer(
-    State(app): State<App>,
+/// POST to `/v1/KIND`: an offer that comes for `role`.
+pub(super) async fn offer(
     role: Role,
     kind: &str,
+    app: App,
     wish: WishQuery,
     headers: &HeaderMap,
     body: Body,

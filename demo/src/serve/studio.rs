@@ -8,7 +8,7 @@ use anyhow::{Context as _, Result, anyhow};
 use image::codecs::jpeg::JpegEncoder;
 use image::imageops::{self, FilterType};
 use image::{ExtendedColorType, RgbImage};
-use vultus::assets::{Assets, DEFAULT_AVATAR};
+use vultus::assets::Assets;
 use vultus::compute::{Backend, Compute};
 use vultus::emotion::Emotion;
 use vultus::face::FaceModel;
@@ -147,9 +147,4 @@ impl Studio {
         lock().insert(name.to_owned(), Arc::clone(&jpeg));
         Ok(jpeg)
     }
-}
-
-/// The avatar that is used where the command line names none.
-pub(super) const fn usual_avatar() -> &'static str {
-    DEFAULT_AVATAR
 }

@@ -45,25 +45,14 @@ impl H264Encoder {
     pub fn new(width: usize, height: usize, fps: u32) -> Result<Self, MediaError> {
         // Faster rates show smaller differences from frame to frame, so bits grow with the square root only.
         let bits = BITS_PER_PIXEL * (width * height) as f64 * 25.0 * (f64::from(fps) / 25.0).sqrt();
-        let config = EncoderConfig::new()
-            .usage_type(UsageType::CameraVideoRealTime)
+        let config = face_video(fps)
             // One quality for every frame, whatever it costs: a face that moves little costs little, and quality that
             // breathes with a rate controller shows on skin. The other modes warn on stderr unless they may leave
             // frames out. Measured at 512² on the sample: 47 dB at 0.5 Mbit/s.
             .rate_control_mode(RateControlMode::Bufferbased)
             .qp(QpRange::new(QUALITY, QUALITY))
             .bitrate(BitRate::from_bps(bits as u32))
-            .max_frame_rate(FrameRate::from_hz(fps as f32))
-            .intra_frame_period(IntraFramePeriod::from_num_frames(KEYFRAME_SECS * fps))
-            // Every frame of the film must be there, and a face that stands still is no background.
-            .skip_frames(false)
-            .background_detection(false)
-            .scene_change_detect(false)
-            // Measured at 512²: medium and high take a quarter more time for 1 % fewer bits.
-            .complexity(Complexity::Low)
-            // The generator uses every core; a second encoder thread would only take one from it.
-            .num_threads(1)
-            .vui(VuiConfig::bt709());
+            .intra_frame_period(IntraFramePeriod::from_num_frames(KEYFRAME_SECS * fps));
         let encoder = Encoder::with_api_config(OpenH264API::from_source(), config)
             .map_err(|e| MediaError::Encoder("H.264", e.to_string()))?;
         Ok(Self { encoder, sample: Vec::with_capacity(width * height), sps: Vec::new(), pps: Vec::new() })
@@ -106,6 +95,22 @@ impl H264Encoder {
     pub fn parameter_sets(&self) -> (&[u8], &[u8]) {
         (&self.sps, &self.pps)
     }
+}
+
+/// What films and live video have in common.
+pub(super) fn face_video(fps: u32) -> EncoderConfig {
+    EncoderConfig::new()
+        .usage_type(UsageType::CameraVideoRealTime)
+        .max_frame_rate(FrameRate::from_hz(fps as f32))
+        // Every frame must be there, and a face that stands still is no background.
+        .skip_frames(false)
+        .background_detection(false)
+        .scene_change_detect(false)
+        // Measured at 512²: medium and high take a quarter more time for 1 % fewer bits.
+        .complexity(Complexity::Low)
+        // The generator uses every core; a second encoder thread would only take one from it.
+        .num_threads(1)
+        .vui(VuiConfig::bt709())
 }
 
 fn replace(old: &mut Vec<u8>, new: &[u8]) {

@@ -2,12 +2,10 @@
 
 use std::ops::RangeInclusive;
 
-use openh264::encoder::{
-    BitRate, Complexity, Encoder, EncoderConfig, FrameRate, FrameType, IntraFramePeriod, Profile, RateControlMode,
-    UsageType, VuiConfig,
-};
+use openh264::encoder::{BitRate, Encoder, FrameType, IntraFramePeriod, Profile, RateControlMode};
 use openh264::{OpenH264API, Timestamp};
 
+use super::h264::face_video;
 use super::{I420, MediaError};
 
 /// Rates that the encoder is run at, bits a second.
@@ -83,21 +81,12 @@ impl LiveH264Encoder {
 }
 
 fn open(fps: u32, bits: u32) -> Result<Encoder, MediaError> {
-    let config = EncoderConfig::new()
-        .usage_type(UsageType::CameraVideoRealTime)
+    let config = face_video(fps)
         .profile(Profile::Baseline)
         .rate_control_mode(RateControlMode::Bitrate)
         .bitrate(BitRate::from_bps(bits))
-        .max_frame_rate(FrameRate::from_hz(fps as f32))
         // Key frames are asked for by those who join or have lost something.
-        .intra_frame_period(IntraFramePeriod::from_num_frames(0))
-        .skip_frames(false)
-        .background_detection(false)
-        .scene_change_detect(false)
-        .complexity(Complexity::Low)
-        // The generator uses every core; a second encoder thread would only take one from it.
-        .num_threads(1)
-        .vui(VuiConfig::bt709());
+        .intra_frame_period(IntraFramePeriod::from_num_frames(0));
     Encoder::with_api_config(OpenH264API::from_source(), config)
         .map_err(|e| MediaError::Encoder("H.264", e.to_string()))
 }
