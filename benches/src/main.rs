@@ -2,6 +2,7 @@
 #![forbid(unsafe_code)]
 #![allow(clippy::print_stdout, reason = "printing tables is what benchmarks are for")]
 
+mod faces;
 mod kernels;
 mod motion;
 mod picture;
@@ -13,6 +14,7 @@ benches WHAT
   eac          one frame of the motion network on each executor
   speech       closure F1, aperture in silence and noise, A/V offset, emotion effect on held-out voices
   picture      PSNR and SSIM against path-traced pictures, and contact sheets; [--truth DIR] [--out DIR]
+  faces        a contact sheet of each avatar's emotions and visemes; [--avatar NAME]… [--expressions FILE] [--size PIXELS] [--tile PIXELS] [--out DIR]
   kernels      each kernel of the motion plan on the CPU executor
 ";
 
@@ -23,16 +25,19 @@ fn main() {
     match what.as_str() {
         "eac" => motion::run(),
         "speech" => speech::run(),
-        "picture" => {
-            if let Err(error) = picture::run(arguments) {
-                eprintln!("{error}");
-                std::process::exit(1);
-            }
-        }
+        "picture" => or_exit(picture::run(arguments)),
+        "faces" => or_exit(faces::run(arguments)),
         "kernels" => kernels::run(),
         _ => {
             eprint!("{USAGE}");
             std::process::exit(2);
         }
+    }
+}
+
+fn or_exit(result: Result<(), Box<dyn std::error::Error>>) {
+    if let Err(error) = result {
+        eprintln!("{error}");
+        std::process::exit(1);
     }
 }

@@ -16,7 +16,7 @@ use vultus::generator::{Generator, GeometricGenerator, OutputFormat};
 
 type Error = Box<dyn std::error::Error>;
 /// x, y, width, height.
-type Area = [usize; 4];
+pub(crate) type Area = [usize; 4];
 const WAYS: [&str; 3] = ["copy", "warp", "full"];
 const BOXES: [&str; 3] = ["face", "mouth", "eyes"];
 
@@ -127,7 +127,13 @@ fn rgb(rgba: &[u8]) -> Vec<u8> {
 }
 
 /// (V) pixel positions of the driven mesh.
-fn project(model: &FaceModel, avatar: &AvatarFile, beta: &[f32; 64], motion: [f32; 6], size: usize) -> Vec<[f32; 4]> {
+pub(crate) fn project(
+    model: &FaceModel,
+    avatar: &AvatarFile,
+    beta: &[f32; 64],
+    motion: [f32; 6],
+    size: usize,
+) -> Vec<[f32; 4]> {
     let mut plan = PlanBuilder::new("boxes");
     let t = face::record(&mut plan, model, &Placement::of(avatar), size);
     plan.output(t.screen);
@@ -139,7 +145,8 @@ fn project(model: &FaceModel, avatar: &AvatarFile, beta: &[f32; 64], motion: [f3
     run.read(t.screen).to_vec()
 }
 
-fn bounds(mask: &[f32], meshes: &[&[[f32; 4]]], pad: f32, size: usize) -> Area {
+/// The box around the masked vertices of all `meshes`, `pad` pixels wider on each side.
+pub(crate) fn bounds(mask: &[f32], meshes: &[&[[f32; 4]]], pad: f32, size: usize) -> Area {
     let mut low = [f32::MAX; 2];
     let mut high = [f32::MIN; 2];
     for mesh in meshes {

@@ -14,43 +14,50 @@ OPEN_FLOOR = 0.15  # least lip gap while speaking, between closures (share of th
 BITE_FLOOR = 0.125
 SHUT = -0.025  # lips press a little beyond touching, so that a small error still leaves them shut
 
-# Emotions as action units at full strength (μ = 3); μ = 1 is a third of it. The subject's left is "Left".
+# Emotions as action units at full strength (μ = 3); see `strength` for less. The subject's left is "Left".
+# The model's browDown lowers the whole brow, its middle most, which looks worried: anger and disgust lift the outer end again.
 _BOTH = lambda name, value: {name + "Left": value, name + "Right": value}  # noqa: E731
 ACTIONS = {
     "neutral": {},
-    "angry": {  # AU 4 + 5 + 7 + 23/24
-        **_BOTH("browDown", 0.95), "browsTogether": 0.6, **_BOTH("eyeSquint", 0.35), **_BOTH("eyeWide", 0.3),
-        **_BOTH("mouthPress", 0.35), **_BOTH("noseSneer", 0.3), **_BOTH("mouthFrown", 0.25), "jawForward": 0.2,
-        "mouthRollUpper": 0.12, **_BOTH("mouthLowerDown", 0.12),
+    "angry": {  # AU 4 + 5 + 7 + 23/24: brows to a V, a glare between tight lids, lips pressed
+        **_BOTH("browDown", 0.95), "browsTogether": 1.0, **_BOTH("browOuterUp", 0.95), **_BOTH("noseSneer", 0.75),
+        **_BOTH("eyeSquint", 0.5), **_BOTH("eyeWide", 0.5), **_BOTH("mouthFrown", 0.75), "mouthShrugLower": 0.3,
+        "mouthRollUpper": 0.25, "mouthRollLower": 0.05, "jawForward": 0.2,
+        **_BOTH("mouthLowerDown", 0.25), **_BOTH("mouthUpperUp", 0.12),
     },
     "contempt": {  # AU 12 + 14, on one side
-        "mouthSmileLeft": 0.5, "mouthDimpleLeft": 0.65, "mouthPressLeft": 0.3, "mouthUpperUpLeft": 0.1,
-        "cheekSquintLeft": 0.25, "browOuterUpRight": 0.25, **_BOTH("eyeSquint", 0.18), "mouthLeft": 0.15,
+        "mouthSmileLeft": 0.42, "mouthDimpleLeft": 0.75, "mouthPressLeft": 0.35, "mouthUpperUpLeft": 0.12,
+        "noseSneerLeft": 0.25, "cheekSquintLeft": 0.3, "browDownLeft": 0.3, "browOuterUpRight": 0.45, **_BOTH("eyeSquint", 0.25),
+        "mouthLeft": 0.15,
     },
     "disgusted": {  # AU 9 + 10 + 15
-        **_BOTH("noseSneer", 0.9), **_BOTH("mouthUpperUp", 0.35), **_BOTH("mouthFrown", 0.4), **_BOTH("browDown", 0.4),
-        **_BOTH("eyeSquint", 0.35), **_BOTH("cheekSquint", 0.35), "mouthShrugLower": 0.2,
+        **_BOTH("noseSneer", 1.0), **_BOTH("mouthUpperUp", 0.6), **_BOTH("mouthFrown", 0.5), **_BOTH("browDown", 0.35),
+        **_BOTH("browOuterUp", 0.2), **_BOTH("eyeSquint", 0.6), **_BOTH("cheekSquint", 0.6), "mouthShrugLower": 0.5,
     },
     "fear": {  # AU 1 + 2 + 4 + 5 + 20
-        "browInnerUp": 0.85, "browOuterUpLeft": 0.4, "browOuterUpRight": 0.4, **_BOTH("browDown", 0.25),
-        "browsTogether": 0.45, **_BOTH("eyeWide", 0.8), **_BOTH("mouthStretch", 0.6), **_BOTH("mouthFrown", 0.15),
+        "browInnerUp": 1.0, **_BOTH("browOuterUp", 0.2), **_BOTH("browDown", 0.3), "browsTogether": 0.9,
+        **_BOTH("eyeWide", 0.9), **_BOTH("mouthStretch", 1.0), **_BOTH("mouthFrown", 0.4),
     },
     "happy": {  # AU 6 + 12
-        **_BOTH("mouthSmile", 0.8), **_BOTH("cheekSquint", 0.65), **_BOTH("eyeSquint", 0.35), **_BOTH("mouthDimple", 0.15),
-        **_BOTH("mouthUpperUp", 0.14), "browOuterUpLeft": 0.1, "browOuterUpRight": 0.1,
+        **_BOTH("mouthSmile", 0.85), **_BOTH("cheekSquint", 0.8), **_BOTH("eyeSquint", 0.35), **_BOTH("mouthDimple", 0.2),
+        **_BOTH("mouthUpperUp", 0.14), **_BOTH("browOuterUp", 0.12),
     },
     "sad": {  # AU 1 + 4 + 15
-        "browInnerUp": 0.9, "browsTogether": 0.4, **_BOTH("browDown", 0.15), **_BOTH("mouthFrown", 0.7),
-        "mouthShrugLower": 0.3, **_BOTH("eyeSquint", 0.2),
+        "browInnerUp": 1.0, "browsTogether": 0.6, **_BOTH("browDown", 0.15), **_BOTH("mouthFrown", 0.75),
+        "mouthShrugLower": 0.35, **_BOTH("eyeSquint", 0.15),
     },
     "surprised": {  # AU 1 + 2 + 5 + 26
-        "browInnerUp": 0.75, "browOuterUpLeft": 0.9, "browOuterUpRight": 0.9, **_BOTH("eyeWide", 0.75),
-        "mouthFunnel": 0.08,
+        "browInnerUp": 0.95, **_BOTH("browOuterUp", 1.0), **_BOTH("eyeWide", 0.95), "mouthFunnel": 0.1,
     },
 }
 # What an emotion does to the jaw while speaking, at full strength: (added opening, factor)
-_JAW = {"angry": (0.02, 1.12), "sad": (0.0, 0.82), "fear": (0.04, 1.0), "happy": (0.02, 1.05), "surprised": (0.11, 1.1),
+_JAW = {"angry": (0.02, 1.12), "sad": (0.0, 0.82), "fear": (0.04, 1.0), "happy": (0.02, 1.05), "surprised": (0.14, 1.1),
         "disgusted": (0.0, 0.92)}
+
+
+def strength(mu):
+    """Share of the full action at intensity mu (a number or a tensor): 0.44, 0.74 and 1 at 1, 2 and 3, so that 2 is felt already."""
+    return (mu / 3.0) ** 0.75
 
 
 def action_table():
@@ -70,10 +77,10 @@ _JAW_FACTOR = torch.tensor([_JAW.get(e, (0.0, 1.0))[1] - 1.0 for e in EMOTIONS])
 def compose(tracks, mix, mu, gap_row):
     """tracks (B, T, 11), mix (B, 8) shares of the emotions, mu (B,) in [1, 3], gap_row (64,) -> (B, T, 64)."""
     t = {name: tracks[..., i] for i, name in enumerate(TRACKS)}
-    strength = (mu / 3.0)[:, None]
-    feeling = (mix @ _ACTIONS) * strength  # (B, 64)
-    jaw_add = (mix @ _JAW_ADD)[:, None] * strength
-    jaw_factor = 1.0 + (mix @ _JAW_FACTOR)[:, None] * strength
+    share = strength(mu)[:, None]
+    feeling = (mix @ _ACTIONS) * share  # (B, 64)
+    jaw_add = (mix @ _JAW_ADD)[:, None] * share
+    jaw_factor = 1.0 + (mix @ _JAW_FACTOR)[:, None] * share
     rest, seal, bite = t["rest"], t["seal"], t["bite"]
     speak = 1.0 - rest
     apart = speak * (1.0 - seal)
@@ -93,8 +100,9 @@ def compose(tracks, mix, mu, gap_row):
     round_ = (t["pucker"] + 0.6 * t["funnel"]).clamp(max=1.0) * speak
     for name, by_round in (("mouthSmile", 0.45), ("mouthStretch", 0.6), ("mouthDimple", 0.4), ("mouthFrown", 0.3)):
         scale_both(name, 1.0 - by_round * round_)
-    for name in ("mouthUpperUp", "mouthLowerDown"):  # lips raised by feeling meet again at a seal and in silence
-        scale_both(name, apart * (1.0 - 0.5 * bite))
+    # Lips raised by feeling meet again at a seal and in silence; a disgusted upper lip takes the lower one along.
+    scale_both("mouthUpperUp", (apart + 0.8 * rest) * (1.0 - 0.5 * bite))
+    scale_both("mouthLowerDown", apart * (1.0 - 0.5 * bite))
     scale_both("mouthPress", 1.0 - 0.7 * apart)  # pressed lips can only press when they touch
     out[..., INDEX["mouthFunnel"]] *= apart
 

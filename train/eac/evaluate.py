@@ -15,7 +15,7 @@ import torch
 from ..speech.clips import truth
 from ..speech.sounds import KINDS, quiet_clip
 from ..speech.synth import ENGINES
-from .compose import action_table
+from .compose import action_table, strength
 from .data import Corpus
 from .face import EMOTIONS, NAMES, load_face
 from .metrics import FPS, closure_counts, deep_silence, offset_ms, precision_recall
@@ -104,7 +104,7 @@ def emotion_figures(net, clips):
         for mu in (1.0, 2.0, 3.0):
             moved = stream(net, pcm, e, mu)[2].mean(0) - neutral
             rows[f"mu={mu:.0f}"] = dict(
-                moved=float(moved[named].mean()), wanted=float(table[e][named].mean() * mu / 3),
+                moved=float(moved[named].mean()), wanted=float(table[e][named].mean() * strength(mu)),
                 right_sign=float((moved[named] > 0.01).mean()),
             )
         out[EMOTIONS[e]] = rows | {"units": [NAMES[i] for i in named]}

@@ -16,6 +16,7 @@ from train.eac.data import Corpus  # noqa: E402
 from train.eac.export import export  # noqa: E402
 from train.eac.face import EMOTIONS, INDEX, NAMES, load_face, stand_in  # noqa: E402
 from train.eac.model import Eac, tokens_from_columns  # noqa: E402
+from train.eac.preview import expressions  # noqa: E402
 from train.eac.stream import load_net, stream  # noqa: E402
 from train.eac.train import Trainer, run  # noqa: E402
 from train.goldens.eac import randomise  # noqa: E402
@@ -99,6 +100,16 @@ def test_shipped_face_opens_and_shuts_the_way_targets_assume():
     gap = load_face(path).gap
     assert abs(gap[INDEX["jawOpen"]] - 1) < 0.02 and abs(gap[INDEX["mouthClose"]] + 1) < 0.05
     assert gap[INDEX["lipSeal"]] < -0.02 and gap[INDEX["lipsPart"]] > 0.05
+
+
+def test_stills_of_the_benches_are_what_compose_asks_for():
+    path, face = ROOT / "benches/data/expressions.json", ROOT / "weights/face.safetensors"
+    if not (path.exists() and face.exists()):
+        pytest.skip("expressions or weights are not here")
+    want, have = json.loads(expressions(torch.from_numpy(load_face(face).gap))), json.loads(path.read_text())
+    assert [c["name"] for c in want["cells"]] == [c["name"] for c in have["cells"]]
+    for a, b in zip(want["cells"], have["cells"]):
+        assert all(abs(a["beta"].get(n, 0.0) - b["beta"].get(n, 0.0)) < 1e-3 for n in NAMES), a["name"]
 
 
 def test_tokens_hold_their_columns_oldest_first():
