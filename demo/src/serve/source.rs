@@ -4,7 +4,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::{self, JoinHandle};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result, bail};
 use vultus::audio::capture::Microphone;
@@ -19,6 +19,9 @@ use crate::console;
 const PERIOD: Duration = Duration::from_millis(5);
 /// How often a microphone that went is looked for.
 const RETRY: Duration = Duration::from_secs(1);
+/// A microphone that delivers nothing at all for this long is gone, whether or not the sound system said so (a sound server that
+/// ended leaves ALSA waiting for ever). A muted one delivers zeros.
+const GONE: Duration = Duration::from_secs(2);
 /// Silence between two rounds of a file.
 const PAUSE_SECS: usize = 1;
 /// How long to wait when the session has no room.
@@ -85,19 +88,27 @@ fn microphone(name: Option<&str>, room: &Room, stop: &AtomicBool) {
                 continue;
             }
         };
-        if complained {
-            console::warn("the microphone is back");
-            complained = false;
-        }
         let Ok(mut resampler) = Resampler::low_delay(heard.rate() as usize, CLOCK_RATE as usize, 1) else { return };
-        while !stop.load(Ordering::Relaxed) && heard.is_alive() {
+        let mut last = Instant::now();
+        while !stop.load(Ordering::Relaxed) && heard.is_alive() && last.elapsed() < GONE {
             thread::sleep(PERIOD);
             let Ok(live) = room.live() else { return };
             let mut pcm = Vec::new();
-            heard.read(|samples| resampler.push(samples, |out| pcm.extend_from_slice(out)));
+            heard.read(|samples| {
+                if complained {
+                    console::warn("the microphone is back");
+                    complained = false;
+                }
+                last = Instant::now();
+                resampler.push(samples, |out| pcm.extend_from_slice(out));
+            });
             if !pcm.is_empty() {
                 live.hear(pcm);
             }
+        }
+        if !stop.load(Ordering::Relaxed) && !complained {
+            console::warn("the microphone delivers nothing any more; it is taken up again when it is back");
+            complained = true;
         }
         if heard.overruns() > 0 {
             console::warn(&format!(

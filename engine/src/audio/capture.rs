@@ -57,7 +57,7 @@ struct Shared {
 /// An open microphone, mono. See the module's text.
 pub struct Microphone {
     /// Held so that sound keeps coming.
-    _stream: cpal::Stream,
+    stream: Option<cpal::Stream>,
     sound: HeapCons<f32>,
     shared: Arc<Shared>,
     rate: u32,
@@ -93,7 +93,7 @@ impl Microphone {
         };
         let stream = stream.map_err(refused)?;
         stream.play().map_err(refused)?;
-        Ok(Self { _stream: stream, sound, shared, rate, piece: vec![0.0; PIECE] })
+        Ok(Self { stream: Some(stream), sound, shared, rate, piece: vec![0.0; PIECE] })
     }
 
     /// Samples a second.
@@ -120,6 +120,15 @@ impl Microphone {
     /// Whether the device is still there. Once it is not, open it again.
     pub fn is_alive(&self) -> bool {
         !self.shared.gone.load(Ordering::Relaxed)
+    }
+}
+
+impl Drop for Microphone {
+    /// Closes the device on a thread of its own: a sound server that is gone can keep the closing call waiting for ever.
+    fn drop(&mut self) {
+        let stream = self.stream.take();
+        // Where no thread can be had, the closure is dropped here, and the stream with it.
+        let _ = std::thread::Builder::new().name("vultus-mic-close".into()).spawn(move || drop(stream));
     }
 }
 
