@@ -10,6 +10,7 @@ use super::{Role, SignalError};
 /// Longer offers are refused. A browser's offer of two m-lines has about 6 KB.
 const LONGEST: usize = 64 * 1024;
 const MOST_SECTIONS: usize = 32;
+const BUNDLE_ONLY: &str = "a=bundle-only";
 
 /// A payload type of the offer that we will use, with its retransmission.
 #[derive(Clone, Debug, PartialEq)]
@@ -170,8 +171,9 @@ impl<'a> Section<'a> {
         self.lines[0][2..].split(' ').next().unwrap_or_default()
     }
 
+    /// Port 0 rejects a section, unless it only lives in a bundle (RFC 8843 section 6): so offers Firefox all but its first.
     fn rejected(&self) -> bool {
-        self.lines[0].split(' ').nth(1) == Some("0")
+        self.lines[0].split(' ').nth(1) == Some("0") && !self.lines.contains(&BUNDLE_ONLY)
     }
 
     fn values(&self, name: &str) -> impl Iterator<Item = &'a str> {
@@ -217,7 +219,9 @@ impl<'a> Section<'a> {
             .min_by_key(|(rank, _)| *rank);
         let Some((_, payload)) = found else {
             return Err(SignalError::NoCodec(
-                "the offer has no H.264 constrained baseline with packetization-mode 1".to_owned(),
+                "the offer has no H.264 constrained baseline with packetization-mode 1; Firefox loads its H.264 within minutes \
+                 of its first start (about:addons, Plugins), other browsers bring one"
+                    .to_owned(),
             ));
         };
         let repairs = |rtx: &u8| parameter(self.fmtp(*rtx), "apt").and_then(|apt| apt.parse().ok()) == Some(payload);
@@ -256,9 +260,13 @@ fn reduced(session: &[&str], sections: &[Section<'_>], kept: &[bool], default: D
         text.push_str("\r\n");
     }
     for section in kept {
-        let of_direction = |line: &str| direction(&[line]).is_some();
-        for line in section.lines.iter().filter(|line| !is_candidate(line) && !of_direction(line)) {
-            text.push_str(line);
+        let skipped = |line: &str| is_candidate(line) || direction(&[line]).is_some() || line == BUNDLE_ONLY;
+        for line in section.lines.iter().filter(|line| !skipped(line)) {
+            // A bundle-only section is offered with port 0, which the stack takes for a rejection.
+            match line.strip_prefix("m=").and_then(|m| m.split_once(" 0 ")) {
+                Some((kind, formats)) => text.push_str(&format!("m={kind} 9 {formats}")),
+                None => text.push_str(line),
+            }
             text.push_str("\r\n");
         }
         // Always said, because the stack rejects an m-line that leaves the default to be understood.

@@ -232,6 +232,21 @@ async fn what_the_role_does_not_need_is_rejected() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_m_line_that_only_lives_in_the_bundle_is_no_rejected_one() {
+    let transport = transport(Weather::default()).await;
+    let client = Client::new(Role::Call).await;
+    let second = client.offer.rfind("m=").unwrap();
+    let (first, second) = client.offer.split_at(second);
+    assert!(second.contains(" 9 "));
+    let offer = format!("{first}{}a=bundle-only\r\n", second.replacen(" 9 ", " 0 ", 1));
+    let (peer, answer) = transport.accept(Role::Call, &offer, Arc::new(Log::default())).await.unwrap();
+    let lines: Vec<&str> = answer.lines().filter(|line| line.starts_with("m=")).collect();
+    assert!(lines.len() == 2 && lines.iter().all(|line| !line.contains(" 0 ")), "{lines:?}");
+    peer.close().await;
+    client.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_hundred_sessions_leave_nothing() {
     let transport = transport(Weather::default()).await;
     let tasks = || tokio::runtime::Handle::current().metrics().num_alive_tasks();
