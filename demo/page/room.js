@@ -13,6 +13,7 @@ import { Notice } from '/notice.js';
 import { Playout } from '/playout.js';
 import { Player, decode } from '/soundfile.js';
 import { ReadOut } from '/stats.js';
+import { Strain } from '/strain.js';
 
 const $ = (id) => document.getElementById(id);
 
@@ -24,11 +25,12 @@ class Room {
   notice = new Notice($('notice'));
   mark = new Mark($('mark'));
   readOut = new ReadOut($('figures'), $('stages'));
+  strain = new Strain();
   cast = new Cast($('cast'), { still: $('still'), name: $('name'), title: $('title') });
   expression = new Expression({
     chips: $('moods'), form: $('feeling'), words: $('feeling-words'), answer: $('feeling-answer'), slider: $('intensity'), output: $('intensity-words'),
   });
-  #copied = 0;
+  #copied = 0; #strain = '';
   #feeling = 0;
   #felt = 0; // when the user last chose: the server's echo of an earlier choice is not to undo a later one
   #acting = false; // mute, interrupt and end are shown, not start
@@ -38,13 +40,13 @@ class Room {
     this.playout = new Playout($('picture'), {
       receiver: () => this.call?.receiver('audio'),
       latency: () => this.context?.outputLatency || 0,
-      listener: (measured) => this.readOut.playout(measured),
+      listener: (measured) => { this.readOut.playout(measured); this.strained(this.strain.shown(measured.frames, !document.hidden)); },
       advise: (offset) => this.control.send({ type: 'playout', av_offset_ms: Math.round(offset * 10) / 10 }),
     });
     this.cast.addEventListener('pick', ({ detail }) => this.control.send({ type: 'avatar', avatar: detail }));
     this.expression.addEventListener('feel', ({ detail }) => this.feel(detail));
     this.control.addEventListener('state', ({ detail }) => this.told(detail));
-    this.control.addEventListener('stats', ({ detail }) => this.readOut.server(detail));
+    this.control.addEventListener('stats', ({ detail }) => { this.readOut.server(detail); this.strain.server(detail); });
     this.control.addEventListener('error', ({ detail }) => { $('file-words').textContent = detail.error; });
     $('start').addEventListener('click', () => this.begin(true));
     $('mute').addEventListener('click', () => this.mute());
@@ -163,7 +165,7 @@ class Room {
     try {
       this.listen(await microphones.open($('device').value));
       await this.call.setMicrophone(this.stream.getAudioTracks()[0]);
-      this.say('Live', 'live');
+      this.live();
     } catch (error) {
       this.notice.show(error.kind, { title: 'No microphone', text: error.message, actions: [['Try again', () => { this.notice.hide(); this.change(); }]] });
     }
@@ -191,7 +193,8 @@ class Room {
         return this.say(state.again ? 'Connecting again' : 'Connecting', 'busy');
       case 'live':
         this.notice.hide();
-        this.say(this.muted ? 'Live, muted' : 'Live', 'live');
+        this.strain.clear();
+        this.live();
         this.control.open(this.call.session);
         this.playout.start();
         return undefined;
@@ -244,7 +247,20 @@ class Room {
     if (this.meter) this.meter.muted = on;
     $('mute').setAttribute('aria-pressed', on);
     $('mute-words').textContent = on ? 'Unmute' : 'Mute';
-    if (this.call && document.body.dataset.call === 'live') this.say(on ? 'Live, muted' : 'Live', 'live');
+    this.live();
+  }
+
+  /** Says that all is well, or what is not; only a call that runs has anything to say. */
+  live() {
+    if (!this.call || document.body.dataset.call !== 'live') return;
+    const slow = { server: 'Live, but the server is too busy', here: 'Live, but too slow on the way or here' }[this.#strain];
+    this.say(slow ?? (this.muted ? 'Live, muted' : 'Live'), slow ? 'warn' : 'live');
+  }
+
+  strained(where) {
+    if (where === this.#strain) return;
+    this.#strain = where;
+    this.live();
   }
 
   interrupt() {

@@ -43,6 +43,7 @@ static FILES: &[(&str, &[u8])] = files![
     "room.js",
     "soundfile.js",
     "stats.js",
+    "strain.js",
     "style.css",
 ];
 /// Files that only `vultus latency` serves.
