@@ -11,7 +11,7 @@ from ..speech.visemes import TRACKS
 from .compose import compose
 from .model import tokens_from_columns
 
-REST = TRACKS.index("rest")
+REST, SEAL = TRACKS.index("rest"), TRACKS.index("seal")
 
 
 class Corpus:
@@ -52,15 +52,37 @@ class Windows:
                 starts[i] = rng.integers(lead // 4, corpus.frames - self.frames)
         clean = rng.uniform(size=size) < 0.4
         variant = np.where(clean, 0, rng.integers(0, len(corpus.columns), size))
-        at = [int(4 * s - lead) for s in starts]
-        columns = torch.stack([corpus.columns[v, a : a + count] for v, a in zip(variant, at)]).float()
-        tracks = torch.stack([corpus.tracks[s : s + self.frames] for s in starts]).float()
-        if not self.plain:
+        if self.plain:
+            columns = torch.stack([corpus.columns[v, 4 * s - lead :][:count] for v, s in zip(variant, starts)]).float()
+            tracks = torch.stack([corpus.tracks[s : s + self.frames] for s in starts]).float()
+        else:
+            spoken = [self._at_a_tempo(v, int(s), count, lead) for v, s in zip(variant, starts)]
+            columns, tracks = (torch.stack(x) for x in zip(*spoken))
             columns = self._as_heard(columns)
             self._cut_starts(columns, tracks)
         mix, mu = self._emotions(size)
         target = compose(tracks, mix, mu, self.gap_row)
         return tokens_from_columns(columns, self.frames, self.context), mix, mu, target
+
+    def _at_a_tempo(self, variant, start, count, lead):
+        """A window spoken up to a quarter faster or slower: people do not keep a synthesiser's time. (count, 80), (T, 11)"""
+        corpus, rng = self.corpus, self.rng
+        tempo = float(rng.uniform(0.8, 1.28)) if rng.uniform() < 0.7 else 1.0
+        tempo = min(tempo, (4 * (corpus.frames - start) + lead - 2) / count)
+        first = 4 * start - lead
+        place = tempo * torch.arange(count)
+        low = place.long()
+        heard = corpus.columns[variant, first : first + int(low[-1]) + 2].float()
+        columns = torch.lerp(heard[low], heard[low + 1], (place - low)[:, None])
+        frame = (tempo * (lead + 4 * torch.arange(self.frames) + 1.5) - 1.5 - lead) / 4  # centres, from `start`
+        low = frame.floor().long().clamp(min=0)
+        seen = corpus.tracks[start : start + int(low[-1]) + 2].float()
+        tracks = torch.lerp(seen[low], seen[low + 1], (frame - low).clamp(min=0)[:, None])
+        # Seals are decided, not averaged: a frame is shut if one of those that it covers is.
+        half = 0.5 * max(tempo, 1.0) - 1e-4
+        covered = [(frame + side).round().long().clamp(0, len(seen) - 1) for side in (-half, half)]
+        tracks[:, SEAL] = torch.maximum(*(seen[k, SEAL] for k in covered))
+        return columns, tracks
 
     def _emotions(self, size):
         rng = self.rng
@@ -88,6 +110,12 @@ class Windows:
         gain = rng.uniform(-5.0, 2.5, (size, 1, 1))
         tilt = rng.uniform(-2.5, 2.5, (size, 1, 1)) * (np.arange(MELS) / MELS - 0.5)
         columns += torch.from_numpy(((gain + tilt) / 4).astype(np.float32))
+        # A voice of flesh: its spectrum is not a synthesiser's (a smooth curve of a few dB), nor as steady (roughness).
+        waves = np.cos(np.pi * np.arange(1, 6)[:, None] * (np.arange(MELS) + 0.5) / MELS)  # (5, 80)
+        curve = (rng.normal(size=(size, 5)) * rng.uniform(0, 0.9, (size, 1))) @ waves
+        rough = rng.normal(size=(size, count, MELS)) * rng.uniform(0, 0.6, (size, 1, 1))
+        rough[:, 1:] = 0.8 * rough[:, 1:] + 0.6 * rough[:, :-1]  # windows of 80 ms every 10 ms are alike
+        columns += torch.from_numpy(((curve[:, None] + rough) / 4).astype(np.float32))
         for i in range(size):
             if rng.uniform() < 0.1:  # a notch or a lost band
                 first, width = int(rng.integers(0, MELS - 12)), int(rng.integers(3, 12))
