@@ -20,7 +20,7 @@ _BOTH = lambda name, value: {name + "Left": value, name + "Right": value}  # noq
 ACTIONS = {
     "neutral": {},
     "angry": {  # AU 4 + 5 + 7 + 23/24: brows to a V, a glare between tight lids, lips pressed
-        **_BOTH("browDown", 0.95), "browsTogether": 1.0, **_BOTH("browOuterUp", 0.95), **_BOTH("noseSneer", 0.75),
+        **_BOTH("browDown", 0.95), "browsTogether": 0.45, **_BOTH("browOuterUp", 0.95), **_BOTH("noseSneer", 0.75),
         **_BOTH("eyeSquint", 0.5), **_BOTH("eyeWide", 0.5), **_BOTH("mouthFrown", 0.75), "mouthShrugLower": 0.3,
         "mouthRollUpper": 0.25, "mouthRollLower": 0.05, "jawForward": 0.2,
         **_BOTH("mouthLowerDown", 0.25), **_BOTH("mouthUpperUp", 0.12),
@@ -35,7 +35,7 @@ ACTIONS = {
         **_BOTH("browOuterUp", 0.2), **_BOTH("eyeSquint", 0.6), **_BOTH("cheekSquint", 0.6), "mouthShrugLower": 0.5,
     },
     "fear": {  # AU 1 + 2 + 4 + 5 + 20
-        "browInnerUp": 1.0, **_BOTH("browOuterUp", 0.2), **_BOTH("browDown", 0.3), "browsTogether": 0.9,
+        "browInnerUp": 1.0, **_BOTH("browOuterUp", 0.2), **_BOTH("browDown", 0.3), "browsTogether": 0.6,
         **_BOTH("eyeWide", 0.9), **_BOTH("mouthStretch", 1.0), **_BOTH("mouthFrown", 0.4),
     },
     "happy": {  # AU 6 + 12
