@@ -8,6 +8,7 @@
 //! ([`Setup`]); a frame is one replay of a plan.
 
 mod eyes;
+pub mod hef;
 mod light;
 mod paint;
 mod picture;

@@ -5,11 +5,15 @@
 mod common;
 
 mod attention;
+mod average_pool;
 mod blendshape_sum;
+mod conv2d;
 mod correspondence;
+mod demodulate;
 mod depthwise_conv1d;
 mod eye_paint;
 mod face_scene;
+mod hef_finish;
 mod interior_mask;
 mod layer_norm;
 mod linear;
@@ -31,8 +35,10 @@ mod surface_paint;
 mod tent_blur;
 mod token_sum;
 mod triangle_stretch;
+mod upsample;
 mod vertex_look;
 mod vertex_normals;
+mod warp_features;
 
 use common::{Tolerance, compare};
 use vultus::compute::{Compute, Grid, PlanBuilder, Tensor};
@@ -126,10 +132,14 @@ impl Case {
 fn cases() -> Vec<Case> {
     [
         attention::cases(),
+        average_pool::cases(),
         blendshape_sum::cases(),
+        conv2d::cases(),
         correspondence::cases(),
+        demodulate::cases(),
         depthwise_conv1d::cases(),
         eye_paint::cases(),
+        hef_finish::cases(),
         interior_mask::cases(),
         layer_norm::cases(),
         linear::cases(),
@@ -150,8 +160,10 @@ fn cases() -> Vec<Case> {
         tent_blur::cases(),
         token_sum::cases(),
         triangle_stretch::cases(),
+        upsample::cases(),
         vertex_look::cases(),
         vertex_normals::cases(),
+        warp_features::cases(),
     ]
     .into_iter()
     .flatten()

@@ -1,18 +1,23 @@
 //! CPU twins: one file a kernel, one function of the kernel's name that takes its parameters and its bindings in order.
 
 pub mod attention;
+pub mod average_pool;
 pub mod blendshape_sum;
+pub mod conv2d;
 pub mod correspondence;
+pub mod demodulate;
 pub mod depthwise_conv1d;
 pub mod eye_paint;
 mod field;
 mod gemm;
+pub mod hef_finish;
 pub mod interior_mask;
 pub mod layer_norm;
 pub mod linear;
 pub mod math;
 pub mod outer_flow;
 pub mod picture_finish;
+mod planes;
 pub mod portrait_warp;
 pub mod pose_project;
 pub mod pull;
@@ -28,5 +33,7 @@ pub mod surface_paint;
 pub mod tent_blur;
 pub mod token_sum;
 pub mod triangle_stretch;
+pub mod upsample;
 pub mod vertex_look;
 pub mod vertex_normals;
+pub mod warp_features;

@@ -1,0 +1,24 @@
+//! HEF: the learned generator (paper A, eq. 7–10; supplement 1.3), with the geometric generator as its prior.
+//!
+//! The network sees a square crop of the picture around the head and says what changes there; untrained, nothing does. PyTorch's
+//! `train/hef/model.py` is the reference, and the text of `train/hef/README.md` says what the tensors hold. E_src runs once a portrait
+//! ([`record_source`]), everything else once a frame ([`record`]).
+
+mod config;
+mod record;
+mod weights;
+
+pub use config::{HefConfig, Up};
+pub use record::{HefInputs, HefOutputs, Step, record, record_source};
+pub use weights::HefWeights;
+
+/// Channels of a frame's input `driven`.
+pub const DRIVEN: usize = 16;
+/// Channels of a portrait's input `source`.
+pub const SOURCE: usize = 8;
+/// Words of the style vector that the network uses: α 80, β 64, δ 80, γ 27, p 6, σ̂ 1.
+pub const STYLE: usize = 258;
+/// Words of the style tensor: [`STYLE`], and zeros that make it whole vectors.
+pub const STYLE_WORDS: usize = 260;
+/// Channels of the result: what changes 3, matte 1, residual flow 2.
+pub const RESULT: usize = 6;
