@@ -3,6 +3,7 @@
 #![allow(clippy::print_stdout, reason = "printing tables is what benchmarks are for")]
 
 mod faces;
+mod hef;
 mod kernels;
 mod motion;
 mod picture;
@@ -15,6 +16,7 @@ benches WHAT
   speech       closure F1, aperture in silence and noise, A/V offset, emotion effect on held-out voices
   picture      PSNR and SSIM against path-traced pictures, and contact sheets; [--truth DIR] [--out DIR]
   faces        a contact sheet of each avatar's emotions and visemes; [--avatar NAME]… [--expressions FILE] [--size PIXELS] [--tile PIXELS] [--out DIR]
+  hef          the learned generator with random weights, layer by layer; [--size nano|base|paper] [--frames N]
   kernels      each kernel of the motion plan on the CPU executor
 ";
 
@@ -27,6 +29,7 @@ fn main() {
         "speech" => speech::run(),
         "picture" => or_exit(picture::run(arguments)),
         "faces" => or_exit(faces::run(arguments)),
+        "hef" => or_exit(hef::run(arguments)),
         "kernels" => kernels::run(),
         _ => {
             eprint!("{USAGE}");

@@ -26,6 +26,17 @@ DRIVEN, SOURCE = 16, 8  # channels
 STYLE_PARTS = (80, 64, 80, 27, 6, 1)
 STYLE = sum(STYLE_PARTS)
 LISTS = ("encoder", "source", "style", "render", "mix")
+# Small enough for tests and golden files, with every feature of the shipped sizes: as nano is made, and as the paper's are.
+TINY = {
+    "after": {
+        "crop": 32, "patch": 2, "code": 8, "levels": [4, 8, 16], "encoder": [9, 6, 5], "source": [8, 6, 4], "style": [7, 6, 5],
+        "render": [6, 5, 4], "mix": [0, 0, 6], "up": "after", "residual": True, "flow_limit": 0, "prior": True,
+    },
+    "before": {
+        "crop": 32, "patch": 1, "code": 8, "levels": [8, 16, 32], "encoder": [8, 6, 4], "source": [8, 6, 4], "style": [7, 6, 5],
+        "render": [6, 5, 4], "mix": [0, 0, 0], "up": "before", "residual": True, "flow_limit": 0, "prior": True,
+    },
+}
 
 
 def load_config(name="nano", path=CONFIG):
@@ -55,10 +66,14 @@ def check(config):
     levels = config["levels"]
     if config["up"] not in ("before", "after"):
         raise ValueError(f"up: {config['up']!r}; use before or after")
-    if len(levels) < 2 or any(b != 2 * a for a, b in zip(levels, levels[1:])):
-        raise ValueError(f"levels: {levels}; at least two, each twice the one before")
+    if len(levels) < 2 or levels[0] < 2 or any(b != 2 * a for a, b in zip(levels, levels[1:])):
+        raise ValueError(f"levels: {levels}; at least two from 2 on, each twice the one before")
     if config["patch"] not in (1, 2) or levels[-1] * config["patch"] != config["crop"]:
-        raise ValueError(f"the finest level {levels[-1]} times patch {config['patch']} must be the crop {config['crop']}; patch is 1 or 2")
+        raise ValueError(
+            f"the finest level {levels[-1]} times patch {config['patch']} must be the crop {config['crop']}; patch is 1 or 2"
+        )
+    if config["patch"] > 1 and len(levels) < 3:
+        raise ValueError("levels: patch 2 needs three at least")
     for key in LISTS:
         if len(config[key]) != len(levels):
             raise ValueError(f"{key}: {len(config[key])} widths for {len(levels)} levels")
@@ -104,7 +119,6 @@ def heads(config, level):
 
 def frame_layers(config):
     """What runs a frame: (name, input channels, output channels, kernel side, output side); a side of 0 is a linear layer."""
-    n = len(config["levels"])
     out = [("style", STYLE, config["code"], 1, 0)]
     out += encoder_layers("render", DRIVEN, config["render"], config)
     for level, side in enumerate(config["levels"]):
@@ -117,7 +131,6 @@ def frame_layers(config):
             out += [(f"levels.{level}.mix.affine", config["code"], whole, 1, 0)]
             out += [(f"levels.{level}.mix", whole, config["mix"][level], 3, side)]
         out += [(f"levels.{level}.{name}", width(config, level), c, 3, side) for name, c in heads(config, level).items()]
-    assert n == len(config["levels"])
     return out
 
 
@@ -154,7 +167,10 @@ def main():
     for size in names()[0]:
         config = load_config(size)
         frame, once = frame_layers(config), source_layers(config)
-        print(f"{size}: {parameters(config) / 1e6:.3f} M parameters, {flop(frame) / 1e9:.3f} GFLOP a frame, {flop(once) / 1e9:.3f} once a portrait")
+        print(
+            f"{size}: {parameters(config) / 1e6:.3f} M parameters, {flop(frame) / 1e9:.3f} GFLOP a frame, "
+            f"{flop(once) / 1e9:.3f} once a portrait"
+        )
         for name, i, o, k, side in frame:
             if side:
                 print(f"  {name:20} {i:5} -> {o:4}  {k} x {k}  at {side:3}²  {flop([(name, i, o, k, side)]) / 1e6:10.1f} MFLOP")

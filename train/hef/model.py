@@ -149,7 +149,7 @@ class Hef(nn.Module):
             seen[:, PRIOR] = 0
             seen[:, LIGHT] = 0
         z = self.style(style)
-        trace("style", z)
+        trace("code", z)
         rendered = self.render(seen)
         prior = [F.avg_pool2d(seen[:, PRIOR], c["patch"])]
         while len(prior) < len(rendered):
@@ -174,8 +174,6 @@ class Hef(nn.Module):
             if hasattr(level, "rgb"):  # eq. 10
                 step = level.rgb(x)
                 colour = step if colour is None else step + colour
-            if colour is None:
-                colour = torch.zeros_like(x[:, :3])
             flows.append(flow)
             trace(f"levels.{i}.flow", flow)
             trace(f"levels.{i}.rgb", colour)

@@ -36,5 +36,13 @@ def test_eac():
     same("eac", {key: value.numpy() for key, value in made.items()}, atol=2e-4, rtol=2e-4)
 
 
+def test_hef():
+    torch = pytest.importorskip("torch")
+    from train.goldens import hef
+
+    torch.set_num_threads(1)
+    same("hef", {key: value.numpy() for key, value in hef.build().items()}, atol=2e-5, rtol=2e-5)
+
+
 def test_every_golden_has_its_test():
-    assert {path.stem for path in (ROOT / "engine/tests/golden").glob("*.safetensors")} == {"face", "mel", "eac"}
+    assert {path.stem for path in (ROOT / "engine/tests/golden").glob("*.safetensors")} == {"face", "mel", "eac", "hef"}

@@ -235,7 +235,7 @@ impl<'a> Recorder<'a> {
         let padded: Vec<f32> =
             code.chunks_exact(STYLE).flat_map(|row| row.iter().copied().chain([0.0; STYLE_WORDS - STYLE])).collect();
         let z = self.linear("style", &padded, bias, style);
-        self.probe(|| "style".into(), Span::whole(z, bias.len(), 1), bias.len());
+        self.probe(|| "code".into(), Span::whole(z, bias.len(), 1), bias.len());
         let (mut affine, mut affine_bias) = (Vec::new(), Vec::new());
         let (mut outputs, mut power, mut begins) = (Vec::new(), Vec::new(), Vec::new());
         for layer in modulated(weights) {

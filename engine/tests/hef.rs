@@ -1,0 +1,171 @@
+//! HEF against the activations that PyTorch wrote (`train/goldens/hef.py`), layer by layer, on every executor.
+
+mod common;
+
+use common::executors;
+use vultus::compute::{Compute, PlanBuilder};
+use vultus::generator::hef::{self, HefConfig, HefInputs, HefWeights, RESULT, STYLE, STYLE_WORDS};
+use vultus::weights::{WeightError, WeightReader};
+
+const GOLDEN: &[u8] = include_bytes!("golden/hef.safetensors");
+/// What the project asks of a layer.
+const LIMIT: f64 = 1e-4;
+
+fn golden() -> WeightReader {
+    WeightReader::new("hef golden", GOLDEN).unwrap()
+}
+
+/// Any tensor of the file, whatever its shape.
+fn take(golden: &mut WeightReader, name: &str) -> Vec<f32> {
+    let shape = golden.shape(name).unwrap_or_else(|| panic!("{name} is not in the golden file")).to_vec();
+    golden.take_shaped(name, &shape).unwrap()
+}
+
+/// Root mean square of the difference, and its worst value, both against the same of what is expected.
+fn check(expected: &[f32], got: &[f32]) -> Result<(), String> {
+    if expected.len() != got.len() {
+        return Err(format!("{} values expected, got {}", expected.len(), got.len()));
+    }
+    let size = |v: &mut dyn Iterator<Item = f32>| {
+        v.fold((0.0f64, 0.0f64), |(sum, most), v| (sum + f64::from(v).powi(2), most.max(f64::from(v).abs())))
+    };
+    let (power, most) = size(&mut expected.iter().copied());
+    let (error, worst) = size(&mut expected.iter().zip(got).map(|(e, g)| e - g));
+    let (mean, worst) = ((error / power).sqrt(), worst / most);
+    // A NaN is in neither range.
+    if mean <= LIMIT && worst <= LIMIT { Ok(()) } else { Err(format!("relative error {mean:.2e}, worst {worst:.2e}")) }
+}
+
+fn style(words: &[f32]) -> Vec<f32> {
+    words.chunks_exact(STYLE).flat_map(|row| row.iter().copied().chain([0.0; STYLE_WORDS - STYLE])).collect()
+}
+
+/// What a network makes of the golden inputs `name`: (name, activation), the last of which is the result.
+fn run(compute: &Compute, weights: &HefWeights, name: &str, batch: usize) -> Vec<(String, Vec<f32>)> {
+    let mut golden = golden();
+    let [driven, source, words] = ["driven", "source", "style"].map(|key| take(&mut golden, &format!("{name}.{key}")));
+    let mut plan = PlanBuilder::new("E_src");
+    let portrait = plan.input("source", source.len());
+    let pyramid = hef::record_source(&mut plan, weights, portrait, batch);
+    let mut executor = compute.executor(plan.finish());
+    executor.write(portrait, &source);
+    executor.run().expect("the device is there");
+    let levels: Vec<Vec<f32>> = pyramid.iter().map(|t| executor.read(*t).to_vec()).collect();
+    let mut out: Vec<_> = levels.iter().enumerate().map(|(i, level)| (format!("source.{i}"), level.clone())).collect();
+
+    let mut plan = PlanBuilder::new("HEF");
+    let inputs = HefInputs {
+        driven: plan.input("driven", driven.len()),
+        source: plan.constant("source", &source),
+        style: plan.input("style", batch * STYLE_WORDS),
+        pyramid: levels.iter().map(|level| plan.constant("F^s", level)).collect(),
+    };
+    let made = hef::record(&mut plan, weights, &inputs, batch, true);
+    let mut executor = compute.executor(plan.finish());
+    executor.write(inputs.driven, &driven);
+    executor.write(inputs.style, &style(&words));
+    // Twice: nothing may be left over from one frame to the next.
+    executor.run().expect("the device is there");
+    executor.run().expect("the device is there");
+    out.extend(made.probes.iter().map(|(name, t)| (name.clone(), executor.read(*t).to_vec())));
+    out.push(("result".into(), executor.read(made.result).to_vec()));
+    out
+}
+
+#[test]
+fn every_layer_equals_pytorch() {
+    for (name, batch) in [("after", 2), ("before", 1)] {
+        let mut golden = golden();
+        let config: HefConfig = serde_json::from_str(golden.metadata(name).unwrap()).unwrap();
+        let weights = HefWeights::take(&mut golden, &format!("{name}.weight."), config).unwrap();
+        for compute in executors() {
+            let made = run(&compute, &weights, name, batch);
+            assert!(made.len() > 15, "{name}: only {} activations", made.len());
+            for (layer, got) in made {
+                let expected = take(&mut golden, &format!("{name}.{layer}"));
+                check(&expected, &got).unwrap_or_else(|e| panic!("{} {name} {layer}: {e}", compute.name()));
+            }
+        }
+    }
+}
+
+#[test]
+fn every_ablation_equals_pytorch() {
+    for ablation in ["no_residual", "no_hierarchy", "no_prior"] {
+        let mut golden = golden();
+        let name = format!("after/{ablation}");
+        let config: HefConfig = serde_json::from_str(golden.metadata(&name).unwrap()).unwrap();
+        let weights = HefWeights::take(&mut golden, "after.weight.", config).unwrap();
+        let expected = take(&mut golden, &format!("{name}.result"));
+        for compute in executors() {
+            let (_, got) = run(&compute, &weights, "after", 2).pop().unwrap();
+            assert_eq!(got.len(), 2 * RESULT * 32 * 32);
+            check(&expected, &got).unwrap_or_else(|e| panic!("{} {name}: {e}", compute.name()));
+        }
+    }
+}
+
+#[test]
+fn the_comparer_fails_when_it_must() {
+    let expected: Vec<f32> = common::noise(1, 1000);
+    let mut got = expected.clone();
+    check(&expected, &got).unwrap();
+    got[7] += 3e-4;
+    assert!(check(&expected, &got).is_err());
+    got[7] = f32::NAN;
+    assert!(check(&expected, &got).is_err());
+    assert!(check(&expected, &got[1..]).is_err());
+}
+
+/// A weights file of the tiny network `after`, with `change` made to its tensors and its configuration.
+fn file(change: impl Fn(&mut Vec<(String, Vec<usize>, Vec<f32>)>, &mut String)) -> Vec<u8> {
+    let mut golden = golden();
+    let names = safetensors::SafeTensors::deserialize(GOLDEN).unwrap();
+    let mut tensors: Vec<_> = names
+        .names()
+        .iter()
+        .filter_map(|full| Some((full.strip_prefix("after.weight.")?.to_owned(), full)))
+        .map(|(name, full)| {
+            let shape = golden.shape(full).unwrap().to_vec();
+            (name, shape.clone(), golden.take_shaped(full, &shape).unwrap())
+        })
+        .collect();
+    let mut network = golden.metadata("after").unwrap().to_owned();
+    change(&mut tensors, &mut network);
+    let bytes: Vec<Vec<u8>> = tensors.iter().map(|(_, _, v)| bytemuck::cast_slice(v).to_vec()).collect();
+    let views = tensors.iter().zip(&bytes).map(|((name, shape, _), bytes)| {
+        (name.clone(), safetensors::tensor::TensorView::new(safetensors::Dtype::F32, shape.clone(), bytes).unwrap())
+    });
+    safetensors::serialize(views, Some([("network".to_owned(), network)].into())).unwrap()
+}
+
+fn read(bytes: Vec<u8>) -> Result<HefWeights, String> {
+    HefWeights::read(WeightReader::new("hef_tiny.safetensors", bytes).unwrap()).map_err(|e: WeightError| e.to_string())
+}
+
+#[test]
+fn a_whole_file_is_read() {
+    assert_eq!(read(file(|_, _| {})).unwrap().config().levels, [4, 8, 16]);
+}
+
+#[test]
+fn errors_name_the_tensor_or_what_is_wrong_with_the_configuration() {
+    type Change = fn(&mut Vec<(String, Vec<usize>, Vec<f32>)>, &mut String);
+    let changes: [(&[&str], Change); 6] = [
+        (&["no tensor `levels.1.flow.weight`"], |v, _| v.retain(|t| t.0 != "levels.1.flow.weight")),
+        (&["`start`", "[7, 4, 4]", "[7, 16]"], |v, _| {
+            v.iter_mut().find(|t| t.0 == "start").unwrap().1 = vec![7, 16];
+        }),
+        (&["does not use", "more.weight"], |v, _| v.push(("more.weight".into(), vec![1], vec![1.0]))),
+        (&["`network`", "flow_limit"], |_, n| *n = n.replace("\"flow_limit\": 0", "\"flow_limit\": 3")),
+        (&["`network`", "depth"], |_, n| *n = n.replace("\"code\"", "\"depth\"")),
+        // A checkpoint for another configuration.
+        (&["levels.2.mix.weight", "[6, 13, 3, 3]", "[5, 13, 3, 3]"], |_, n| {
+            *n = n.replace("\"mix\": [0, 0, 6]", "\"mix\": [0, 0, 5]");
+        }),
+    ];
+    for (words, change) in changes {
+        let why = read(file(change)).expect_err("must fail");
+        assert!(why.contains("hef_tiny") && words.iter().all(|w| why.contains(w)), "{words:?}: {why}");
+    }
+}
