@@ -11,6 +11,9 @@ const SYNONYMS = {
   surprised: 'surprise amazed astonished shocked startled stunned wow baffled 😮 😲',
 };
 
+// Words that are strong by themselves.
+const STRONG = 'furious rage raging outraged terrified horror panic delighted excited miserable crying depressed shocked stunned astonished revolted 😡 😱 😄 😢'.split(' ');
+
 const DEGREES = [
   [3, /\b(very|extremely|really|so|super|deeply|totally|utterly)\b/],
   [1, /\b(a bit|a little|slightly|mildly|somewhat|kind of)\b/],
@@ -57,7 +60,7 @@ export function understand(text, emotions) {
   const rest = degree ? words.replace(degree[1], ' ') : words;
   for (const word of rest.split(/[\s,.;:!?]+/).filter(Boolean).reverse()) {
     const emotion = find(word, emotions);
-    if (emotion) return { emotion, intensity: degree?.[0] ?? null };
+    if (emotion) return { emotion, intensity: degree?.[0] ?? (STRONG.includes(word) ? 3 : null) };
   }
   return null;
 }
