@@ -1,0 +1,84 @@
+"""Shards, as the data tool writes them from the engine's own kernels, and seeded batches of them.
+
+A shard is one person, `NAME.safetensors`:
+
+source   f16 (S, 8, C, C)    S fits of the portrait: the first exact, the others as wrong as landmarks that are 2 … 4 pixels off make them
+driven   f16 (K, 16, C, C)   a picture each; channels as README.md says
+style    f32 (K, 258)
+fit      i32 (K)             which of the S a picture belongs to
+truth    u8  (K, 3, C, C)    sRGB
+boxes    i32 (K, 2, 4)       x, y, width, height of mouth and eyes; zero width where they are not seen
+then     i32 (K)             the row that shows the same person 40 ms before, or −1
+motion   f16 (M, 2, C, C)    for the rows with `then` ≥ 0, in order: (there − here) / C, where in that picture each pixel's surface lay
+"""
+
+from pathlib import Path
+
+import numpy as np
+import torch
+from safetensors import safe_open
+
+SHAPES = {"source": 4, "driven": 4, "style": 2, "fit": 1, "truth": 4, "boxes": 3, "then": 1, "motion": 4}
+
+
+def square_root(srgb):
+    """sRGB bytes -> square roots of linear light."""
+    table = np.arange(256) / 255.0
+    linear = np.where(table <= 0.04045, table / 12.92, ((table + 0.055) / 1.055) ** 2.4)
+    return torch.from_numpy(np.sqrt(linear).astype(np.float32))[srgb.long()]
+
+
+class Person:
+    """One shard; tensors stay in the file until they are asked for."""
+
+    def __init__(self, path, crop):
+        self.path, self.file = path, safe_open(path, "pt")
+        missing = sorted(set(SHAPES) - set(self.file.keys()))
+        if missing:
+            raise ValueError(f"{path}: no tensor {missing[0]}; write the shards again with the data tool of this version")
+        shape = self.file.get_slice("driven").get_shape()
+        if shape[1:] != [16, crop, crop]:
+            raise ValueError(f"{path}: driven is {shape}, the network takes (K, 16, {crop}, {crop}); write the shards for this crop")
+        self.rows = shape[0]
+        self.fit, self.then, self.boxes = (self.file.get_tensor(name) for name in ("fit", "then", "boxes"))
+        self.moved = torch.cumsum(self.then >= 0, 0) - 1
+
+    def row(self, k):
+        at = lambda name, i: self.file.get_slice(name)[i : i + 1][0]  # noqa: E731
+        driven = at("driven", k).float()
+        return {
+            "driven": driven, "source": at("source", int(self.fit[k])).float(), "style": at("style", k),
+            "truth": square_root(at("truth", k)), "weight": self.weight(k, driven.shape[-1]),
+        }
+
+    def weight(self, k, crop, boxes=3.0):
+        out = torch.ones(1, crop, crop)
+        for x, y, w, h in self.boxes[k].tolist():
+            out[:, y : y + h, x : x + w] = boxes
+        return out
+
+    def motion(self, k):
+        return self.file.get_slice("motion")[int(self.moved[k]) : int(self.moved[k]) + 1][0].float()
+
+
+class People:
+    """All shards of a folder."""
+
+    def __init__(self, folder, crop):
+        paths = sorted(Path(folder).glob("*.safetensors"))
+        if not paths:
+            raise ValueError(f"{folder}: no shards; make them with the data tool (train/hef/README.md)")
+        self.people = [Person(path, crop) for path in paths]
+        self.index = [(p, k) for p in self.people for k in range(p.rows)]
+        self.pairs = [(p, k) for p in self.people for k in range(p.rows) if p.then[k] >= 0]
+
+    def batch(self, rng, size):
+        """Dictionary of stacked rows. The last two are one person's consecutive pictures where there are such: `motion` is the later one's."""
+        chosen = [self.index[i] for i in rng.integers(0, len(self.index), size)]
+        motion = None
+        if self.pairs and size >= 2:
+            person, k = self.pairs[rng.integers(0, len(self.pairs))]
+            chosen[-2:] = [(person, int(person.then[k])), (person, k)]
+            motion = person.motion(k)[None]
+        rows = [person.row(k) for person, k in chosen]
+        return {name: torch.stack([row[name] for row in rows]) for name in rows[0]} | {"motion": motion}

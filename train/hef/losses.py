@@ -1,0 +1,103 @@
+"""What HEF is trained for (paper A 3.4: reconstruction, perceptual, adversarial; ours: flow, matte, time). No downloaded network is needed.
+
+Pictures are (B, 3, C, C) in square roots of linear light. `weight` (B, 1, C, C) says how much a pixel counts.
+"""
+
+import torch
+import torch.nn.functional as F
+from torch import nn
+
+
+def weighted(value, weight):
+    """Mean of (B, K, h, w) under (B, 1, H, W), brought to its size."""
+    if weight.shape[-2:] != value.shape[-2:]:
+        weight = F.interpolate(weight, value.shape[-2:], mode="area")
+    return (value * weight).sum() / (weight.sum() * value.shape[1] + 1e-6)
+
+
+def pixel(a, b, weight):
+    return weighted((a - b).abs(), weight)
+
+
+def gradients(a, b, weight, scales=3):
+    """Differences of neighbours at several scales: edges must be where they are, and as sharp."""
+    total = 0.0
+    for scale in range(scales):
+        if scale:
+            a, b = F.avg_pool2d(a, 2), F.avg_pool2d(b, 2)
+        off = a - b
+        across, down = off[..., :, 1:] - off[..., :, :-1], off[..., 1:, :] - off[..., :-1, :]
+        total = total + weighted(F.pad(across, (0, 1)).abs() + F.pad(down, (0, 0, 0, 1)).abs(), weight)
+    return total / scales
+
+
+def structure(a, b, weight, side=7):
+    """1 − SSIM over square windows."""
+    mean = lambda x: F.avg_pool2d(x, side, 1, side // 2, count_include_pad=False)  # noqa: E731
+    ma, mb = mean(a), mean(b)
+    va, vb, cov = mean(a * a) - ma * ma, mean(b * b) - mb * mb, mean(a * b) - ma * mb
+    c1, c2 = 0.01**2, 0.03**2
+    ssim = (2 * ma * mb + c1) * (2 * cov + c2) / ((ma * ma + mb * mb + c1) * (va + vb + c2))
+    return weighted(1 - ssim, weight)
+
+
+def perceptual(a, b, weight):
+    return 2 * gradients(a, b, weight) + 0.5 * structure(a, b, weight)
+
+
+def smoothness(flows):
+    """(total variation, size) of the residual flows of all levels, in shares of the crop; variation counts a pixel of its level as one."""
+    variation = size = 0.0
+    for flow in flows:
+        side = flow.shape[-1]
+        across, down = flow[..., 1:] - flow[..., :-1], flow[..., 1:, :] - flow[..., :-1, :]
+        variation = variation + side * (across.abs().mean() + down.abs().mean())
+        size = size + flow.abs().mean() * 256
+    return variation / len(flows), size / len(flows)
+
+
+def temporal(now, then, truth_now, truth_then, motion, weight):
+    """What is wrong may not flicker: the error moves with the surface. motion (B, 2, C, C): where in the picture before each pixel lay."""
+    from .model import warp
+
+    return weighted(((now - truth_now) - warp(then - truth_then, motion)).abs(), weight)
+
+
+class Critic(nn.Module):
+    """Judges patches of a picture beside the render of the driven mesh; also gives its features."""
+
+    def __init__(self, width=32, depth=4):
+        super().__init__()
+        widths = [6] + [min(width * 2**i, 256) for i in range(depth)]
+        self.layers = nn.ModuleList(
+            nn.utils.parametrizations.spectral_norm(nn.Conv2d(a, b, 4, 2, 1)) for a, b in zip(widths, widths[1:])
+        )
+        self.judge = nn.Conv2d(widths[-1], 1, 3, 1, 1)
+
+    def forward(self, picture, rendered):
+        x, features = torch.cat([picture, rendered], 1) * 2 - 1, []
+        for layer in self.layers:
+            x = F.leaky_relu(layer(x), 0.2)
+            features.append(x)
+        return self.judge(x), features
+
+
+def critic_loss(critic, made, truth, rendered):
+    """Non-saturating."""
+    return F.softplus(critic(made, rendered)[0]).mean() + F.softplus(-critic(truth, rendered)[0]).mean()
+
+
+def r1_penalty(critic, truth, rendered):
+    truth = truth.detach().requires_grad_(True)
+    score = critic(truth, rendered)[0].mean((1, 2, 3)).sum()
+    (gradient,) = torch.autograd.grad(score, truth, create_graph=True)
+    return gradient.pow(2).sum((1, 2, 3)).mean()
+
+
+def deceive(critic, made, truth, rendered):
+    """(adversarial, feature matching) for the generator."""
+    score, ours = critic(made, rendered)
+    with torch.no_grad():
+        _, theirs = critic(truth, rendered)
+    match = sum((a - b).abs().mean() for a, b in zip(ours, theirs)) / len(ours)
+    return F.softplus(-score).mean(), match

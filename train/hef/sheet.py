@@ -1,0 +1,69 @@
+"""Pictures to look at while HEF trains: the curve, and held-out people."""
+
+import numpy as np
+import torch
+from PIL import Image
+
+from .model import COMPOSITE, NEED, PORTRAIT
+
+
+def srgb(root):
+    """(3, C, C) square roots of linear light -> (C, C, 3) bytes."""
+    linear = np.clip(np.asarray(root, np.float32), 0, 1) ** 2
+    out = np.where(linear <= 0.0031308, 12.92 * linear, 1.055 * linear ** (1 / 2.4) - 0.055)
+    return (out.transpose(1, 2, 0) * 255 + 0.5).astype(np.uint8)
+
+
+def wheel(flow, full=0.02):
+    """(2, C, C) flow -> (C, C, 3) bytes: hue is the direction, saturation the length; `full` shares of the crop are a full colour."""
+    length = np.clip(np.hypot(*flow) / full, 0, 1)
+    hue = np.arctan2(flow[1], flow[0]) / (2 * np.pi) % 1.0
+    sector = (np.array([5, 3, 1])[:, None, None] + hue * 6) % 6
+    rgb = 1 - length * np.clip(np.minimum(sector, 4 - sector), 0, 1)
+    return (rgb.transpose(1, 2, 0) * 255 + 0.5).astype(np.uint8)
+
+
+def rows_of(people, count):
+    """The same rows each time, spread over the people."""
+    step = max(1, len(people.index) // count)
+    return people.index[::step][:count]
+
+
+@torch.no_grad()
+def draw_sheet(net, people, path, device="cpu", count=10):
+    """A row a picture: portrait, composite, need, residual flow, result, truth, and three times the error before and after."""
+    net.eval()
+    lines = []
+    for person, k in rows_of(people, count):
+        row = {name: value[None].to(device) for name, value in person.row(k).items()}
+        out = net(row["driven"], row["source"], row["style"])
+        root = lambda x: x[0].cpu().numpy()  # noqa: E731
+        composite, result, truth = (root(x) for x in (row["driven"][:, COMPOSITE], out["picture"], row["truth"]))
+        need = np.repeat(root(row["driven"][:, NEED])[None], 3, 0)
+        errors = [np.clip(0.5 + 3 * (x - truth), 0, 1) for x in (composite, result)]
+        cells = [root(row["source"][:, PORTRAIT]), composite, need, None, result, truth, *errors]
+        lines.append(np.concatenate([wheel(root(out["flow"])) if c is None else srgb(c) for c in cells], 1))
+    Image.fromarray(np.concatenate(lines)).save(path)
+    net.train()
+
+
+def draw_curve(curve, path):
+    import matplotlib
+
+    matplotlib.use("Agg")
+    import matplotlib.pyplot as plt
+
+    names = [n for n in dict.fromkeys(k for row in curve for k in row) if n not in ("step", "minutes")]
+    if not names:
+        return
+    figure, axes = plt.subplots(1, len(names), figsize=(2.6 * len(names), 2.4), squeeze=False)
+    for axis, name in zip(axes[0], names):
+        rows = [(row["step"], row[name]) for row in curve if name in row]
+        axis.plot(*zip(*rows), linewidth=1)
+        axis.set_title(name, fontsize=9)
+        axis.tick_params(labelsize=7)
+        if min(v for _, v in rows) > 0:
+            axis.set_yscale("log")
+    figure.tight_layout()
+    figure.savefig(path, dpi=110)
+    plt.close(figure)

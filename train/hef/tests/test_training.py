@@ -1,0 +1,164 @@
+"""Training: shards are read as they are written, a killed run goes on along the same curve, NaN stops it by name."""
+
+import numpy as np
+import pytest
+import torch
+from safetensors.torch import save_file
+
+from train.hef import losses
+from train.hef.data import People, square_root
+from train.hef.sheet import draw_curve, draw_sheet, srgb
+from train.hef.train import NotFinite, Trainer, run
+
+TINY = """
+[size.tiny]
+crop = 16
+patch = 2
+code = 8
+levels = [4, 8]
+encoder = [8, 6]
+source = [4, 4]
+style = [8, 6]
+render = [6, 4]
+mix = [0, 8]
+up = "after"
+[ablation.no_residual]
+residual = false
+[train]
+seed = 3
+batch = 4
+rate = 3e-3
+rate_critic = 1e-3
+betas = [0.0, 0.99]
+warmup_steps = 2
+average = 0.9
+clip = 1.0
+checkpoint_minutes = 60
+sheet_steps = 1000
+[loss]
+pixel = 5.0
+perceptual = 1.0
+adversarial = 0.1
+features = 1.0
+adversarial_after = 4
+r1 = 1.0
+r1_every = 2
+smooth = 0.1
+small = 0.05
+matte = 1.0
+temporal = 1.0
+boxes = 3.0
+"""
+
+
+@pytest.fixture
+def config(tmp_path):
+    path = tmp_path / "config.toml"
+    path.write_text(TINY)
+    return path
+
+
+def shard(path, seed=0, rows=3):
+    rng = np.random.default_rng(seed)
+    f16 = lambda *shape: torch.from_numpy(rng.uniform(0, 1, shape).astype(np.float16))  # noqa: E731
+    driven = f16(rows, 16, 16, 16)
+    driven[:, 10:12] = 0
+    driven[:, 12] = 0
+    driven[:, 7] = 0
+    truth = (driven[:, :3].float() ** 2 * 200).to(torch.uint8)
+    save_file(
+        {
+            "source": f16(2, 8, 16, 16), "driven": driven, "style": torch.zeros(rows, 258), "fit": torch.arange(rows, dtype=torch.int32) % 2,
+            "truth": truth, "boxes": torch.tensor([[[2, 3, 4, 5], [0, 0, 0, 0]]] * rows, dtype=torch.int32),
+            "then": torch.tensor([-1, 0] + [-1] * (rows - 2), dtype=torch.int32), "motion": torch.zeros(1, 2, 16, 16, dtype=torch.float16),
+        },
+        path,
+    )
+
+
+@pytest.fixture
+def people(tmp_path):
+    folder = tmp_path / "shards"
+    folder.mkdir()
+    for i in range(2):
+        shard(folder / f"p{i}.safetensors", i)
+    return People(folder, 16)
+
+
+def test_a_batch_ends_in_two_consecutive_pictures(people):
+    batch = people.batch(np.random.default_rng(0), 4)
+    assert batch["driven"].shape == (4, 16, 16, 16) and batch["motion"].shape == (1, 2, 16, 16)
+    assert batch["weight"][0, 0, 3, 2] == 3 and batch["weight"][0, 0, 0, 0] == 1
+    assert batch["truth"].max() <= 1
+
+
+def test_shards_of_another_crop_are_refused(tmp_path, people):
+    with pytest.raises(ValueError, match="crop"):
+        People(people.people[0].path.parent, 32)
+    with pytest.raises(ValueError, match="no shards"):
+        People(tmp_path, 16)
+
+
+def test_colours_go_there_and_back():
+    every = torch.arange(256, dtype=torch.uint8).reshape(1, 16, 16).repeat(3, 1, 1)
+    assert (srgb(square_root(every)) == every.numpy().transpose(1, 2, 0)).all()
+
+
+def test_training_learns_and_a_killed_run_follows_the_same_curve(config, people, tmp_path):
+    def trained(folder, *stops):
+        for stop in stops:
+            trainer = Trainer("tiny", path=config)
+            if (folder / "last.pt").exists():
+                trainer.load(folder / "last.pt")
+            # The schedule belongs to the whole run, wherever it is cut.
+            while trainer.step < stop:
+                trainer.last = trainer.advance(people.batch(trainer.rng, 4), trainer.step / 12)
+            folder.mkdir(exist_ok=True)
+            trainer.save(folder / "last.pt")
+        return trainer
+
+    whole, cut = trained(tmp_path / "a", 12), trained(tmp_path / "b", 5, 12)
+    assert whole.last == cut.last and "critic" in whole.last
+    first = Trainer("tiny", path=config).advance(people.batch(np.random.default_rng(1), 4), 0.0)
+    assert whole.last["pixel"] < first["pixel"]
+    for a, b in zip(whole.average.parameters(), cut.average.parameters()):
+        assert torch.equal(a, b)
+
+
+def test_a_checkpoint_of_another_configuration_is_refused(config, tmp_path):
+    Trainer("tiny", path=config).save(tmp_path / "last.pt")
+    with pytest.raises(ValueError, match="residual"):
+        Trainer("tiny/no_residual", path=config).load(tmp_path / "last.pt")
+
+
+def test_nan_stops_with_the_step_and_the_culprit(config, people):
+    trainer = Trainer("tiny", path=config)
+    batch = people.batch(trainer.rng, 4)
+    trainer.advance(batch, 0.0)
+    before = {k: v.clone() for k, v in trainer.net.state_dict().items()}
+    batch["style"][1, 5] = float("nan")
+    with pytest.raises(NotFinite, match="step 1: style"):
+        trainer.advance(batch, 0.0)
+    assert all(torch.equal(v, before[k]) for k, v in trainer.net.state_dict().items())
+
+
+def test_a_run_writes_its_checkpoint_curve_and_sheet(config, people, tmp_path):
+    trainer = Trainer("tiny", path=config)
+    run(trainer, people, people, tmp_path / "run", 2, log=lambda *a, **k: None)
+    assert {"last.pt", "curve.json", "sheet_000002.png"} <= {p.name for p in (tmp_path / "run").iterdir()}
+    draw_curve([{"step": 1, "minutes": 0.1, "pixel": 0.5}, {"step": 2, "minutes": 0.2, "pixel": 0.4}], tmp_path / "c.png")
+    draw_sheet(trainer.average, people, tmp_path / "s.png")
+    assert (tmp_path / "c.png").stat().st_size > 1000
+
+
+def test_losses_are_zero_for_the_truth_and_see_what_they_name():
+    torch.manual_seed(0)
+    truth, weight = torch.rand(2, 3, 32, 32), torch.ones(2, 1, 32, 32)
+    for loss in (losses.pixel, losses.gradients, losses.structure):
+        assert loss(truth, truth, weight) < 1e-5 < loss(truth.roll(1, 3), truth, weight)
+    # A steady error does not flicker; one that comes and goes does.
+    still = torch.zeros(2, 2, 32, 32)
+    assert losses.temporal(truth + 0.1, truth + 0.1, truth, truth, still, weight) < 1e-6
+    assert losses.temporal(truth + 0.1, truth, truth, truth, still, weight) > 0.09
+    variation, size = losses.smoothness([torch.full((1, 2, 8, 8), 0.01)])
+    assert variation == 0 and size > 0

@@ -1,0 +1,195 @@
+"""Trains HEF.
+
+    python -m train.hef.train --size nano --data train/.cache/hef/shards --held train/.cache/hef/held --run train/.cache/hef/nano --steps 20000
+
+Resumes from `<run>/last.pt` where there is one, on the same curve: the seed decides every batch. Runs on the CPU or, where there is one, on a GPU;
+under torchrun each process trains on its own batches and gradients are averaged (DDP). Draws `curve.png` and sheets of held-out people.
+"""
+
+import argparse
+import copy
+import json
+import math
+import os
+import time
+import tomllib
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from . import losses
+from .config import CONFIG, load_config
+from .data import People
+from .model import NEED, RENDER, Hef
+
+
+class NotFinite(RuntimeError):
+    """Training met a NaN or an infinity."""
+
+
+class Trainer:
+    def __init__(self, size, rank=0, device="cpu", path=CONFIG):
+        with open(path, "rb") as file:
+            both = tomllib.load(file)
+        self.train, self.weights = both["train"], both["loss"]
+        self.size, self.network, self.device = size, load_config(size, path), device
+        torch.manual_seed(self.train["seed"])
+        self.net = Hef(self.network).to(device)
+        self.average = copy.deepcopy(self.net).requires_grad_(False)
+        self.critic = losses.Critic().to(device) if self.weights["adversarial"] else None
+        adam = lambda module, rate: torch.optim.Adam(module.parameters(), rate, tuple(self.train["betas"]))  # noqa: E731
+        self.optimizer = adam(self.net, self.train["rate"])
+        self.critic_optimizer = adam(self.critic, self.train["rate_critic"]) if self.critic else None
+        self.forward = self.net
+        self.rng = np.random.default_rng(self.train["seed"] + 100 * rank)
+        self.step, self.seconds, self.curve = 0, 0.0, []
+
+    def distribute(self):
+        self.forward = torch.nn.parallel.DistributedDataParallel(self.net)
+
+    def rate(self, progress):
+        warm = min(1.0, (self.step + 1) / self.train["warmup_steps"])
+        return warm * (0.05 + 0.95 * 0.5 * (1 + math.cos(math.pi * min(1.0, progress))))
+
+    def parts(self, batch, out):
+        """The losses by name, before their weights."""
+        picture, truth, weight = out["picture"], batch["truth"], batch["weight"]
+        # Where there is no need the composite stands whatever the network says: only what it can change counts.
+        weight = weight * (batch["driven"][:, NEED, None] > 0)
+        parts = {"pixel": losses.pixel(picture, truth, weight), "perceptual": losses.perceptual(picture, truth, weight)}
+        parts["smooth"], parts["small"] = losses.smoothness([f for f in out["flows"] if f is not None])
+        if batch["motion"] is not None:
+            parts["temporal"] = losses.temporal(
+                picture[-1:], picture[-2:-1], truth[-1:], truth[-2:-1], batch["motion"], weight[-1:]
+            )
+        if self.critic and self.step >= self.weights["adversarial_after"]:
+            parts["adversarial"], parts["features"] = losses.deceive(self.critic, picture, truth, batch["driven"][:, RENDER])
+        return parts
+
+    def advance(self, batch, progress):
+        """One step; returns the losses as numbers.
+
+        # Errors
+        NotFinite, naming the step and what was not finite; the weights are still those before it.
+        """
+        batch = {k: v.to(self.device) if v is not None else None for k, v in batch.items()}
+        for optimizer, base in ((self.optimizer, self.train["rate"]), (self.critic_optimizer, self.train["rate_critic"])):
+            for group in optimizer.param_groups if optimizer else ():
+                group["lr"] = base * self.rate(progress)
+        out = self.forward(batch["driven"], batch["source"], batch["style"])
+        parts = self.parts(batch, out)
+        total = sum(self.weights[name] * value for name, value in parts.items())
+        for name, value in {**{k: v for k, v in batch.items() if v is not None}, **parts}.items():
+            if not torch.isfinite(value).all():
+                raise NotFinite(f"step {self.step}: {name} is not finite; the last checkpoint is good, look at the data or lower the rate")
+        self.optimizer.zero_grad()
+        total.backward()
+        norm = torch.nn.utils.clip_grad_norm_(self.net.parameters(), self.train["clip"])
+        if not torch.isfinite(norm):
+            bad = next(name for name, p in self.net.named_parameters() if p.grad is not None and not torch.isfinite(p.grad).all())
+            raise NotFinite(f"step {self.step}: the gradient of {bad} is not finite; the last checkpoint is good, lower the rate")
+        self.optimizer.step()
+        if "adversarial" in parts:
+            parts["critic"] = self.criticise(batch, out["picture"].detach())
+        self.step += 1
+        keep = min(self.train["average"], (1 + self.step) / (10 + self.step))
+        with torch.no_grad():
+            for mean, now in zip(self.average.parameters(), self.net.parameters()):
+                mean.lerp_(now, 1 - keep)
+        return {name: float(value.detach()) for name, value in parts.items()} | {"total": float(total.detach())}
+
+    def criticise(self, batch, picture):
+        rendered = batch["driven"][:, RENDER]
+        loss = losses.critic_loss(self.critic, picture, batch["truth"], rendered)
+        whole = loss
+        if self.step % self.weights["r1_every"] == 0:
+            whole = loss + self.weights["r1"] * self.weights["r1_every"] / 2 * losses.r1_penalty(self.critic, batch["truth"], rendered)
+        self.critic_optimizer.zero_grad()
+        whole.backward()
+        self.critic_optimizer.step()
+        return loss
+
+    def _modules(self):
+        named = {"net": self.net, "average": self.average, "critic": self.critic, "optimizer": self.optimizer, "critic_optimizer": self.critic_optimizer}
+        return {name: module for name, module in named.items() if module is not None}
+
+    def save(self, path):
+        state = {name: module.state_dict() for name, module in self._modules().items()}
+        state |= {"network": self.network, "rng": self.rng.bit_generator.state, "step": self.step, "seconds": self.seconds, "curve": self.curve}
+        beside = path.with_suffix(".part")
+        torch.save(state, beside)
+        os.replace(beside, path)
+
+    def load(self, path):
+        state = torch.load(path, map_location=self.device, weights_only=False)
+        if state["network"] != self.network:
+            off = sorted(k for k in self.network if state["network"].get(k) != self.network[k])
+            raise ValueError(f"{path}: a checkpoint of another configuration ({', '.join(off)} differ from {self.size}); use another --run")
+        for name, module in self._modules().items():
+            module.load_state_dict(state[name])
+        self.rng.bit_generator.state = state["rng"]
+        self.step, self.seconds, self.curve = state["step"], state["seconds"], state["curve"]
+
+
+def run(trainer, people, held, folder, steps, chief=True, log=print):
+    """Trains up to `steps`; the chief process writes."""
+    from .sheet import draw_curve, draw_sheet
+
+    folder.mkdir(parents=True, exist_ok=True)
+    sums, count, last, saved = {}, 0, time.monotonic(), trainer.seconds
+    while trainer.step < steps:
+        parts = trainer.advance(people.batch(trainer.rng, trainer.train["batch"]), trainer.step / steps)
+        now = time.monotonic()
+        trainer.seconds, last = trainer.seconds + now - last, now
+        for name, value in parts.items():
+            sums.setdefault(name, []).append(value)
+        count += 1
+        if count == 50 and chief:
+            row = {"step": trainer.step, "minutes": trainer.seconds / 60} | {k: sum(v) / len(v) for k, v in sums.items()}
+            trainer.curve.append(row)
+            log(" ".join(f"{k} {v:.4g}" for k, v in row.items()), flush=True)
+        if count == 50:
+            sums, count = {}, 0
+        if chief and trainer.seconds - saved > 60 * trainer.train["checkpoint_minutes"]:
+            trainer.save(folder / "last.pt")
+            saved = trainer.seconds
+        if chief and (trainer.step % trainer.train["sheet_steps"] == 0 or trainer.step == steps):
+            draw_curve(trainer.curve, folder / "curve.png")
+            if held:
+                draw_sheet(trainer.average, held, folder / f"sheet_{trainer.step:06}.png", trainer.device)
+    if chief:
+        trainer.save(folder / "last.pt")
+        (folder / "curve.json").write_text(json.dumps(trainer.curve))
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--size", default="nano", help="a size of config.toml, or SIZE/ABLATION")
+    parser.add_argument("--data", type=Path, default=Path("train/.cache/hef/shards"))
+    parser.add_argument("--held", type=Path, help="shards of held-out people, for the sheets")
+    parser.add_argument("--run", type=Path)
+    parser.add_argument("--steps", type=int, default=20000)
+    parser.add_argument("--threads", type=int, default=1)
+    args = parser.parse_args()
+    torch.set_num_threads(args.threads)
+    rank = int(os.environ.get("RANK", 0))
+    device = f"cuda:{os.environ.get('LOCAL_RANK', 0)}" if torch.cuda.is_available() else "cpu"
+    trainer = Trainer(args.size, rank, device)
+    people = People(args.data, trainer.network["crop"])
+    held = People(args.held, trainer.network["crop"]) if args.held else None
+    if "RANK" in os.environ:
+        torch.distributed.init_process_group("nccl" if device != "cpu" else "gloo")
+        trainer.distribute()
+    folder = args.run or Path("train/.cache/hef") / args.size.replace("/", "_")
+    if (folder / "last.pt").exists():
+        trainer.load(folder / "last.pt")
+        print(f"resumed at step {trainer.step}, {trainer.seconds / 60:.1f} minutes")
+    try:
+        run(trainer, people, held, folder, args.steps, rank == 0)
+    except NotFinite as error:
+        raise SystemExit(f"training stopped: {error}") from None
+
+
+if __name__ == "__main__":
+    main()
