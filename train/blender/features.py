@@ -1,24 +1,9 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Painted masks of the skin, brows, lashes and eyeballs, all in head space."""
 
-import bpy
 import numpy as np
 
 from train.blender.surface import add_mesh, step, unit
-
-
-def sample_mask(path, uv, quads, count):
-    """Grey mask picture sampled at the vertices of a mesh with UV per corner."""
-    image = bpy.data.images.load(str(path), check_existing=True)
-    image.colorspace_settings.name = "Non-Color"
-    width, height = image.size
-    pixels = np.empty(width * height * 4, np.float32)
-    image.pixels.foreach_get(pixels)
-    grey = pixels.reshape(height, width, 4)[..., 0]
-    result = np.zeros(count)
-    row, column = np.clip((uv[..., 1] * height).astype(int), 0, height - 1), np.clip((uv[..., 0] * width).astype(int), 0, width - 1)
-    result[quads.ravel()] = grey[row, column].ravel()
-    return result
 
 
 def parts(faces, count):
@@ -190,7 +175,7 @@ def brows(outlines, surface, rng, look):
 
 
 def eyeball(name, centre, radius, turn, iris_angle, materials):
-    """Inner ball with a slightly sunken iris, and a clear shell with the bulge of the cornea. Axis +z before `turn` (3, 3)."""
+    """Inner ball with a slightly sunken iris, and a clear shell with the bulge of the cornea: the two objects. Axis +z before `turn` (3, 3)."""
     ring = 64
     tilt = np.concatenate([np.linspace(0, iris_angle * 1.3, 32), np.linspace(iris_angle * 1.3, np.pi * 0.62, 34)[1:]])
     around = np.arange(ring) / ring * 2 * np.pi
@@ -204,10 +189,12 @@ def eyeball(name, centre, radius, turn, iris_angle, materials):
         points = np.stack([r * np.sin(grid_t) * np.cos(grid_a), r * np.sin(grid_t) * np.sin(grid_a), r * np.cos(grid_t)], 2).reshape(-1, 3)
         thing = add_mesh(name + suffix, points @ turn.T + centre, quads, uv[quads])
         thing.data.materials.append(material)
+        return thing
 
     dish = 1 - step(iris_angle * 0.88, iris_angle * 1.06, tilt)
-    shell(" ball", radius * (1 - 0.075 * dish * (1 - 0.35 * np.clip(1 - tilt / iris_angle, 0, 1))), materials[0])
-    shell(" cornea", radius * (1.004 + 0.075 * np.cos(np.clip(tilt / (iris_angle * 1.22), 0, 1) * np.pi / 2) ** 1.5), materials[1])
+    ball = shell(" ball", radius * (1 - 0.075 * dish * (1 - 0.35 * np.clip(1 - tilt / iris_angle, 0, 1))), materials[0])
+    cornea = shell(" cornea", radius * (1.004 + 0.075 * np.cos(np.clip(tilt / (iris_angle * 1.22), 0, 1) * np.pi / 2) ** 1.5), materials[1])
+    return ball, cornea
 
 
 def rotation_between(a, b):

@@ -2,6 +2,7 @@
 """Procedural hair in head space: every style returns strands (n, k, 3) and radii (n, k), metres, on the rest head."""
 
 import numpy as np
+from scipy.spatial import cKDTree
 
 from train.blender.surface import step, unit
 
@@ -70,23 +71,24 @@ def grow(scalp, roots, normals, flow, length, points, clearance, hold=0.3):
     return path
 
 
+def nearest(targets, points, count, target_side=None, side=None):
+    """(distances, indices) of the `count` nearest targets of each point; the other side of a parting is far away."""
+    if side is not None:
+        targets, points = np.c_[targets, target_side], np.c_[points, side]
+    return cKDTree(targets).query(points, count)
+
+
 def multiply(guides, guide_roots, roots, rng, side=None, guide_side=None, clump=0.5, clumps=None, frizz=0.002, strays=0.04, stray=0.006):
     """Children between the three nearest guides (of the same side of a parting), gathered into clumps, with frizz and fly-aways."""
-    distance = np.linalg.norm(roots[:, None] - guide_roots[None], axis=2)
-    if side is not None:
-        distance = distance + 0.5 * (side[:, None] != guide_side[None])
-    index = np.argpartition(distance, 3, axis=1)[:, :3]
-    weight = 1 / (np.take_along_axis(distance, index, 1) + 0.002) ** 2
+    distance, index = nearest(guide_roots, roots, 3, guide_side, side)
+    weight = 1 / (distance + 0.002) ** 2
     weight /= weight.sum(1, keepdims=True)
     strands = roots[:, None] + ((guides - guides[:, :1])[index] * weight[..., None, None]).sum(1)
     count, points, _ = strands.shape
     t = np.linspace(0, 1, points)
     if clumps:
         centre = rng.choice(count, clumps, replace=False)
-        gap = np.linalg.norm(roots[:, None] - roots[centre][None], axis=2)
-        if side is not None:
-            gap = gap + 0.5 * (side[:, None] != side[centre][None])
-        own = centre[gap.argmin(1)]
+        own = centre[nearest(roots[centre], roots, 1, None if side is None else side[centre], side)[1]]
         pull = (clump * rng.uniform(0.4, 1, count))[:, None] * t[None] ** 1.2
         strands = strands + pull[..., None] * (strands[own] - strands)
     phase, rate = rng.uniform(0, 2 * np.pi, (count, 1, 3)), rng.uniform(0.6, 2.2, (count, 1, 3))
@@ -114,7 +116,7 @@ def cropped(scalp, count, top, side, forward, lift, tousle, part=None, fade=0.0,
     sides = np.sign(guide[:, 0] - part) if part is not None else None
     # neighbouring guides share a random lean: locks, not noise
     seeds = guide[rng.choice(len(guide), 90, replace=False)]
-    own = np.linalg.norm(guide[:, None] - seeds[None], axis=2).argmin(1)
+    own = nearest(seeds, guide, 1)[1]
     lean = rng.normal(0, tousle, (len(seeds), 3))[own] + rng.normal(0, 0.3 * tousle, guide.shape)
     rise = rng.uniform(0.3, 1.2, len(seeds))[own]
     on_top = np.tile(np.asarray(forward, float), (len(guide), 1))
@@ -141,7 +143,7 @@ def afro(scalp, count, reach=0.052, radius=1.15e-4):
     rng, points = scalp.rng, 24
     root, normal = scalp.roots(count, soft=0.008)
     centres = rng.choice(len(root), len(root) // 9, replace=False)
-    own = centres[np.linalg.norm(root[:, None] - root[centres][None], axis=2).argmin(1)]
+    own = centres[nearest(root[centres], root, 1)[1]]
     middle = np.array([0.0, 0.052 * scalp.scale, scalp.mid + 0.002])
     axes = np.array([scalp.side + reach, 0.078 * scalp.scale + reach, 0.5 * (scalp.front - scalp.back) + reach * 0.75])
     out = unit(unit((root[own] - middle) / axes) * 0.75 + normal[own] * 0.55 + 0.22 * rng.normal(size=root.shape)[own])
@@ -184,17 +186,18 @@ def bun(scalp, count, radius=1.0e-4):
     return strands, taper(len(strands), points, rng, radius)
 
 
-def ringlets(scalp, count, radius=1.15e-4):
-    """Loose long curls, parted off-centre, falling to the shoulders."""
+def falling(scalp, count, length=(0.16, 0.27), width=(0.0045, 0.0095), turns=(3.0, 5.5), part=0.016, loft=1.0, locks=330, spread=0.0012, cut=(0.85, 1.1), radius=1.15e-4):
+    """Long hair that falls beside the face. `length` in metres from the nape and from the crown, `width` and `turns` of the curls that the
+    hair gathers into (narrow: straight locks), `part` the x of the parting, `loft` how far it stands off the head,
+    `cut` how unequal it ends."""
     rng, points = scalp.rng, 44
     guide, normal = scalp.roots(260)
     root, _ = scalp.roots(count, soft=0.006)
-    part = 0.016
     side = np.where(guide[:, 0] > part, 1.0, -1.0)
     mine = np.where(root[:, 0] > part, 1.0, -1.0)
-    loft = (0.010 + 0.022 * step(-0.02, 0.09, scalp.height(guide))) * rng.uniform(0.5, 1.25, len(guide))
-    loft *= 0.35 + 0.65 * step(0.0, 0.03, scalp.depth(guide))
-    loft *= 0.30 + 0.70 * step(0.004, 0.050, abs(guide[:, 0] - part))
+    stand = (0.010 + 0.022 * step(-0.02, 0.09, scalp.height(guide))) * rng.uniform(0.5, 1.25, len(guide)) * loft
+    stand *= 0.35 + 0.65 * step(0.0, 0.03, scalp.depth(guide))
+    stand *= 0.30 + 0.70 * step(0.004, 0.050, abs(guide[:, 0] - part))
 
     def flow(p, n, t):
         top = step(0.060, 0.030, abs(p[:, 0]))
@@ -204,25 +207,24 @@ def ringlets(scalp, count, radius=1.15e-4):
         wanted = wanted - (1 - fall) * (wanted * n).sum(1, keepdims=True) * n
         return (1 - fall) * unit(wanted) + fall * np.stack([0.10 * side, -np.ones(len(p)), -0.02 * np.ones(len(p))], 1) + 0.25 * (1 - t) ** 6 * n
 
-    length = np.interp(guide[:, 1], [-0.06, 0.12], [0.16, 0.27]) * scalp.scale * rng.uniform(0.85, 1.1, len(guide))
-    guides = grow(scalp, guide, normal, flow, length, points, lambda t: loft, hold=lambda p: 0.25 * step(-0.03, 0.02, p[:, 1]))
+    reach = np.interp(guide[:, 1], [-0.06, 0.12], length) * scalp.scale * rng.uniform(*cut, len(guide))
+    guides = grow(scalp, guide, normal, flow, reach, points, lambda t: stand, hold=lambda p: 0.25 * step(-0.03, 0.02, p[:, 1]))
     strands = multiply(guides, guide, root, rng, mine, side, clump=0.0, frizz=0.002, strays=0.0)
     # gather into curls, each winding round its own centre line
-    centres = rng.choice(len(root), 330, replace=False)
-    gap = np.linalg.norm(root[:, None] - root[centres][None], axis=2) + 0.5 * (mine[:, None] != mine[centres][None])
-    own = gap.argmin(1)
+    centres = rng.choice(len(root), locks, replace=False)
+    own = nearest(root[centres], root, 1, mine[centres], mine)[1]
     t = np.linspace(0, 1, points)
     core = strands[centres]
     tangent = unit(np.gradient(core, axis=1))
     one = unit(np.cross(tangent, np.array([0.2, 0.1, 1.0])))
     two = np.cross(tangent, one)
-    turns, width = rng.uniform(3.0, 5.5, len(centres))[:, None], rng.uniform(0.0045, 0.0095, len(centres))[:, None] * step(0.02, 0.30, t)[None]
+    wind, wide = rng.uniform(*turns, len(centres))[:, None], rng.uniform(*width, len(centres))[:, None] * step(0.02, 0.30, t)[None]
     sense = rng.choice([-1.0, 1.0], len(centres))[:, None]
-    turn = sense * 2 * np.pi * turns * t[None] + rng.uniform(0, 2 * np.pi, (len(centres), 1))
-    wave = one * (width * np.cos(turn))[..., None] + two * (width * np.sin(turn))[..., None]
+    turn = sense * 2 * np.pi * wind * t[None] + rng.uniform(0, 2 * np.pi, (len(centres), 1))
+    wave = one * (wide * np.cos(turn))[..., None] + two * (wide * np.sin(turn))[..., None]
     pull = (0.85 * rng.uniform(0.75, 1, len(root)))[:, None] * step(0.0, 0.35, t)[None]
-    spread = rng.normal(0, 0.0012, (len(root), 1, 3))
-    strands = strands + pull[..., None] * (core[own] - strands) + wave[own] * rng.uniform(0.8, 1.15, (len(root), 1, 1)) + spread * t[None, :, None]
+    apart = rng.normal(0, spread, (len(root), 1, 3))
+    strands = strands + pull[..., None] * (core[own] - strands) + wave[own] * rng.uniform(0.8, 1.15, (len(root), 1, 1)) + apart * t[None, :, None]
     loose = rng.random(len(root)) < 0.05
     strands[loose] += rng.normal(0, 0.008, (loose.sum(), 1, 3)) * (t**1.2)[None, :, None]
     return strands, taper(len(strands), points, rng, radius)
@@ -231,7 +233,11 @@ def ringlets(scalp, count, radius=1.15e-4):
 STYLES = {
     "afro": lambda s, n: afro(s, n),
     "bun": lambda s, n: bun(s, n),
-    "ringlets": lambda s, n: ringlets(s, n),
+    "ringlets": lambda s, n: falling(s, n),
+    "waves": lambda s, n: falling(s, n, length=(0.17, 0.29), width=(0.004, 0.011), turns=(1.2, 2.4), part=0.012, loft=0.75, locks=420, spread=0.0022),
+    "straight": lambda s, n: falling(s, n, length=(0.17, 0.30), width=(0.0004, 0.0020), turns=(0.5, 1.2), part=0.004, loft=0.42, locks=700, spread=0.0022, cut=(0.93, 1.04)),
+    "bob": lambda s, n: falling(s, n, length=(0.07, 0.185), width=(0.0010, 0.0040), turns=(0.5, 1.1), part=0.020, loft=0.65, locks=600, spread=0.0024, cut=(0.95, 1.03)),
+    "buzz": lambda s, n: cropped(s, n, top=0.009, side=0.006, forward=(0.1, 0.1, 1.0), lift=1.3, tousle=0.3, fade=0.3, volume=0.002, clump=0.1, radius=1.1e-4),
     "crop": lambda s, n: cropped(s, n, top=0.030, side=0.010, forward=(0.2, 0.1, 1.0), lift=1.2, tousle=0.5, fade=0.45, radius=1.35e-4),
     "swept": lambda s, n: cropped(s, n, top=0.058, side=0.013, forward=(-0.28, 0.25, -0.80), lift=1.7, tousle=0.25, fade=0.5, volume=0.012),
     "pixie": lambda s, n: cropped(s, n, top=0.062, side=0.030, forward=(0.9, 0.1, 0.45), lift=1.0, tousle=0.28, part=0.028, volume=0.012),
@@ -239,7 +245,7 @@ STYLES = {
 }
 
 
-def beard(surface, weight, rng, count=5200, length=0.0105):
+def beard(surface, weight, rng, length=0.0105, count=5200):
     """Full short beard and moustache on the rest skin; `weight` (V,) is where it grows."""
     v, tri = surface.vertices, surface.triangles
     corner = v[tri]

@@ -89,10 +89,10 @@ def hex_colour(text):
     return linear(*(int(text[i:i + 2], 16) for i in (1, 3, 5)))
 
 
-def eyes(look, iris_angle):
+def eyes(look, iris_angle, size=1024):
     """(eyeball, cornea). The eyeball is darkened where the lids come near; the cornea only reflects and casts no shadow."""
     inner_colour, ring_colour = map(hex_colour, look["iris"])
-    picture = eye_picture(iris_angle, inner_colour, ring_colour, toon=bool(look.get("toon")))
+    picture = eye_picture(iris_angle, inner_colour, ring_colour, size, toon=bool(look.get("toon")))
     height, width, _ = picture.shape
     image = bpy.data.images.new("eye", width, height, float_buffer=True)
     image.colorspace_settings.name = "Linear Rec.709"

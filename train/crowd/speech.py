@@ -1,0 +1,59 @@
+"""`python -m train.crowd.speech CORPUS OUT.npz`: a pool of faces that speak, for targets. Needs PyTorch; what reads the pool does not.
+
+CORPUS is a part made by train.speech (path without ending). Articulation tracks are joined with an emotion, or two, at a random
+intensity as the speech network's own targets are (train.eac.compose). OUT holds, for N moments, `now` and `next` (N, 64) f16: the
+coefficients of two frames 40 ms apart, and `jaw`, `teeth`, `seal` (N,) f16: how open the jaw is, how far the lips bare the teeth, and
+whether the lips are shut in the middle of speech.
+"""
+
+import argparse
+from pathlib import Path
+
+import numpy as np
+
+from train.eac.face import EMOTIONS, INDEX, load_face
+from train.speech.visemes import TRACKS
+
+TEETH = ("mouthUpperUpLeft", "mouthUpperUpRight", "mouthLowerDownLeft", "mouthLowerDownRight", "mouthSmileLeft", "mouthSmileRight", "mouthStretchLeft", "mouthStretchRight")
+
+
+def pool(corpus, count, face, seed=5):
+    import torch
+
+    from train.eac.compose import compose
+
+    rng = np.random.default_rng(seed)
+    tracks = np.load(corpus.with_suffix(".npz"))["tracks"]
+    at = rng.integers(0, len(tracks) - 1, count * 3)
+    # pauses are a third of all frames and look alike
+    keep = (tracks[at, TRACKS.index("rest")] < 0.5) | (rng.random(len(at)) < 0.10)
+    at = at[keep][:count]
+    mix = np.zeros((len(at), len(EMOTIONS)), np.float32)
+    mix[np.arange(len(at)), rng.integers(0, len(EMOTIONS), len(at))] = 1
+    other = np.zeros_like(mix)
+    other[np.arange(len(at)), rng.integers(0, len(EMOTIONS), len(at))] = 1
+    share = np.where(rng.random(len(at)) < 0.25, rng.random(len(at)), 1.0)[:, None].astype(np.float32)
+    mix, mu = share * mix + (1 - share) * other, rng.uniform(1, 3, len(at)).astype(np.float32)
+    moment = torch.from_numpy(np.stack([tracks[at], tracks[at + 1]], 1).astype(np.float32))
+    beta = compose(moment, torch.from_numpy(mix), torch.from_numpy(mu), torch.as_tensor(load_face(face).gap)).numpy()
+    jaw = beta[:, 0, INDEX["jawOpen"]]
+    teeth = beta[:, 0][:, [INDEX[k] for k in TEETH]].sum(1)
+    return {"now": beta[:, 0].astype(np.float16), "next": beta[:, 1].astype(np.float16), "jaw": jaw.astype(np.float16),
+            "teeth": (teeth * (jaw > 0.04)).astype(np.float16), "seal": tracks[at, TRACKS.index("seal")].astype(np.float16)}
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("corpus", type=Path)
+    parser.add_argument("out", type=Path)
+    parser.add_argument("--count", type=int, default=40000)
+    parser.add_argument("--face", default="weights/face.safetensors")
+    args = parser.parse_args()
+    args.out.parent.mkdir(parents=True, exist_ok=True)
+    made = pool(args.corpus, args.count, args.face)
+    np.savez_compressed(args.out, **made)
+    print(f"{args.out}: {len(made['jaw'])} moments; jaw {np.quantile(made['jaw'], [0.5, 0.9, 0.99])}")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,111 @@
+"""What a random person does: the pictures that the generator has to learn, as expressions and head motions.
+
+Each person has `COUNT` targets of different kinds. Names say the kind; of a pair "speech0", "speech0b" the second is 40 ms later, which its
+`after` says. Coefficients are absolute (they replace the portrait's), by name; motion is (pitch, yaw, roll, x, y, z), radians and metres.
+"""
+
+import numpy as np
+
+from train.crowd.sample import generator
+from train.face.expressions import ARKIT, NAMES
+
+COUNT = 7
+LIMIT = np.radians([8.0, 15.0, 8.0])  # pitch, yaw, roll
+SHIFT = 0.006  # metres
+PAIR_SHARE = 0.6  # people with a pair in the place of two single frames of speech
+SINGLE = [n for n in ARKIT if not n.startswith("eyeLook")] + ["lipsPart", "lowerLipUnderTeeth", "tongueTipOut", "browsTogether"]
+
+
+def motion(rng):
+    """Head motion: a fifth keep still, half move a little, the rest use the whole range."""
+    kind = rng.random()
+    if kind < 0.15:
+        return np.zeros(6)
+    size = 0.35 if kind < 0.55 else 1.0
+    turn = rng.uniform(-1, 1, 3) * LIMIT * size
+    return np.concatenate([turn, rng.uniform(-1, 1, 3) * SHIFT * size])
+
+
+def gaze(beta, rng, size=0.35):
+    """Both eyes look the same way, up to `size` of the full range; lids follow as the expressions say."""
+    x, y = rng.uniform(-size, size, 2)
+    beta["eyeLookOutLeft" if x > 0 else "eyeLookInLeft"] = abs(x)
+    beta["eyeLookInRight" if x > 0 else "eyeLookOutRight"] = abs(x)
+    for side in ("Left", "Right"):
+        beta[f"eyeLook{'Up' if y > 0 else 'Down'}{side}"] = abs(y)
+
+
+def blink(beta, amount):
+    for side in ("Left", "Right"):
+        beta[f"eyeBlink{side}"] = amount
+        beta[f"eyeWide{side}"] = beta.get(f"eyeWide{side}", 0.0) * (1 - amount)
+
+
+def named(row):
+    return {n: float(v) for n, v in zip(NAMES, row) if v > 0.004}
+
+
+def weighted(rng, weight):
+    weight = np.maximum(np.asarray(weight, float), 0)
+    return int(rng.choice(len(weight), p=weight / weight.sum()))
+
+
+def full_emotion(rng, pool):
+    """A moment of the pool is already emotional; this one is the strongest of some twenty, so nearly at full strength."""
+    some = rng.integers(0, len(pool["jaw"]), 24)
+    upper = [NAMES.index(n) for n in NAMES if n.startswith(("brow", "cheek", "nose", "eyeWide", "eyeSquint", "mouthFrown", "mouthSmile"))]
+    return some[np.argmax(pool["now"][some][:, upper].astype(float).sum(1) * rng.uniform(0.6, 1, len(some)))]
+
+
+def targets(part, index, pool):
+    """[{"name", "kind", "beta", "dpose"[, "after"]}] of one person; `pool` is what train.crowd.speech wrote."""
+    rng = generator(part, index, 2)
+    out = []
+
+    def add(name, kind, beta, move, **more):
+        beta = {k: round(float(np.clip(v, 0, 1)), 4) for k, v in beta.items() if v > 0.004}
+        out.append({"name": name, "kind": kind, "beta": beta, "dpose": [round(float(v), 6) for v in move], **more})
+
+    def alive(beta):
+        """Speaking faces look about and now and then are caught in a blink."""
+        if rng.random() < 0.6:
+            gaze(beta, rng, 0.25)
+        if rng.random() < 0.15:
+            blink(beta, rng.uniform(0.15, 1.0))
+        return beta
+
+    move, jaw, teeth = motion(rng), pool["jaw"].astype(float), pool["teeth"].astype(float)
+    if rng.random() < PAIR_SHARE:
+        k = weighted(rng, abs(pool["next"].astype(float) - pool["now"]).sum(1))  # moments that move
+        eyes = {}
+        gaze(eyes, rng, 0.2)
+        speed = rng.normal(0, 1, 6) * [0.006, 0.010, 0.006, 0.0004, 0.0004, 0.0004]
+        later = move + speed
+        later[:3], later[3:] = later[:3].clip(-LIMIT, LIMIT), later[3:].clip(-SHIFT, SHIFT)
+        add("speech0", "pair", {**named(pool["now"][k]), **eyes}, move)
+        add("speech0b", "pair", {**named(pool["next"][k]), **eyes}, later, after="speech0")
+    else:
+        add("speech0", "speech", alive(named(pool["now"][weighted(rng, np.ones(len(jaw)))])), move)
+        add("speech1", "shut", alive(named(pool["now"][weighted(rng, pool["seal"].astype(float) ** 2 + 1e-6)])), motion(rng))
+    add("open", "open", alive(named(pool["now"][weighted(rng, jaw**2)])), motion(rng))
+    if rng.random() < 0.3:
+        out[-1]["beta"]["jawOpen"] = round(float(max(out[-1]["beta"].get("jawOpen", 0), rng.uniform(0.5, 0.9))), 4)
+    add("teeth", "teeth", alive(named(pool["now"][weighted(rng, teeth**2)])), motion(rng))
+    add("emotion", "emotion", alive(named(pool["now"][full_emotion(rng, pool)])), motion(rng))
+    beta = named(pool["now"][weighted(rng, np.ones(len(jaw)))])
+    blink(beta, 1.0 if rng.random() < 0.5 else rng.uniform(0.3, 0.8))
+    if rng.random() < 0.3:
+        blink(beta, 0.0)
+        gaze(beta, rng, 0.8)
+    add("eyes", "eyes", beta, motion(rng))
+    name = SINGLE[rng.integers(len(SINGLE))]
+    beta = {name: rng.uniform(0.5, 1.0)}
+    twin = name.replace("Left", "#").replace("Right", "Left").replace("#", "Right")
+    if twin != name and rng.random() < 0.7:
+        beta[twin] = beta[name]
+    if name == "mouthClose":
+        beta["jawOpen"] = beta[name]
+    if name.startswith("tongue"):
+        beta["jawOpen"] = rng.uniform(0.25, 0.5)
+    add("action", "action", beta, motion(rng))
+    return out
