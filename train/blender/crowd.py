@@ -49,7 +49,7 @@ class Maker:
         skin = self.exporter.model.shape(alpha)
         shot = photograph(part, index, skin, self.exporter.model.landmarks(skin)[CHIN, 1], person.look)
         figure = Figure(person, self.topology, self.exporter.static, self.exporter.shape(rest), args.hairs, eye_pixels=512)
-        studio, folder = Studio(shot, args.size, args.samples), dataset.Folder(place)
+        studio, folder = Studio(shot, args.size), dataset.Folder(place)
         figure.pose(self.exporter.shape(rest, person.smile))
         built = time.process_time() - start[1]
         portrait, matte = studio.take(args.portrait_samples)
@@ -62,8 +62,9 @@ class Maker:
             folder.picture(case["name"], *studio.take(args.samples))
             times.append(time.process_time() - begun)
         folder.finish(person.name, tensors, metadata, dataset.truth(person, shot, args.size, cases))
-        return (f"{person.name} {time.strftime('%F %T')} {len(times) + 1} pictures, {time.time() - start[0]:.0f} s, CPU {time.process_time() - start[1]:.0f} s: build {built:.1f},"
-                f" a picture {np.mean(times):.1f}; moved {moved:.2f} mm, skin error {error:.4f}, |alpha| {abs(alpha).max():.1f}, {person.look['hair']}")
+        wall, cpu = time.time() - start[0], time.process_time() - start[1]
+        return (f"{person.name} {time.strftime('%F %T')} {len(times) + 1} pictures, {wall:.0f} s, CPU {cpu:.0f} s: build {built:.1f}, a picture {np.mean(times):.1f}; "
+                f"moved {moved:.2f} mm, skin error {error:.4f}, |alpha| {abs(alpha).max():.1f}, {person.look['hair']}")
 
     def run(self):
         for part, index in list(dataset.order(self.args.people, self.args.held))[self.args.first :: self.args.step]:

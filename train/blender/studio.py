@@ -95,12 +95,12 @@ def world(shot):
         link(a, b)
 
 
-def settings(shot, size, samples):
+def settings(shot, size):
     scene = bpy.context.scene
     r, c = scene.render, scene.cycles
     r.engine, r.resolution_x, r.resolution_y, r.resolution_percentage = "CYCLES", size, size, 100
     r.threads_mode, r.threads, r.use_persistent_data = "FIXED", 1, True
-    c.device, c.samples, c.use_adaptive_sampling = "CPU", samples, False
+    c.device, c.use_adaptive_sampling = "CPU", False
     c.use_denoising, c.denoiser, c.denoising_input_passes, c.denoising_prefilter = True, "OPENIMAGEDENOISE", "RGB_ALBEDO_NORMAL", "FAST"
     c.max_bounces, c.diffuse_bounces, c.glossy_bounces, c.transmission_bounces, c.transparent_max_bounces = 4, 2, 2, 4, 8
     c.caustics_reflective = c.caustics_refractive = False
@@ -113,22 +113,20 @@ def settings(shot, size, samples):
 class Studio:
     """Takes pictures of a figure that is already in the scene."""
 
-    def __init__(self, shot, size, samples):
+    def __init__(self, shot, size):
         turn = camera(shot)
         lamps(shot, turn)
         world(shot)
-        settings(shot, size, samples)
-        self.backdrop = None
+        settings(shot, size)
+        self.bare = {}
 
-    def take(self, samples=None):
-        """(sRGB (S, S, 3) u8, coverage (S, S) u8). Coverage is what of the bare backdrop is gone."""
-        scene = bpy.context.scene
-        if self.backdrop is None:
-            self.backdrop = self._bare()
-        if samples:
-            scene.cycles.samples = samples
+    def take(self, samples):
+        """(sRGB (S, S, 3) u8, coverage (S, S) u8). Coverage is what of the bare backdrop, seen with the same samples, is gone."""
+        bpy.context.scene.cycles.samples = samples
+        if samples not in self.bare:
+            self.bare[samples] = self._bare()
         pixels, seen = self._render()
-        return pixels, np.uint8(np.round(255 * np.clip(1 - seen / np.maximum(self.backdrop, 1e-6), 0, 1)))
+        return pixels, np.uint8(np.round(255 * np.clip(1 - seen / np.maximum(self.bare[samples], 1e-6), 0, 1)))
 
     def _bare(self):
         things = [t for t in bpy.context.scene.objects if t.type not in ("CAMERA", "LIGHT")]

@@ -1,7 +1,8 @@
 """The folder of a random person: what is in it, and in which order people are made.
 
 OUT/NAME/NAME.avatar    the portrait as every avatar file (engine/src/avatar/format.rs); its light and albedo are fitted to the pixels
-OUT/NAME/truth.json     as benches/data/truth, and more: {"avatar", "size", "cases": [{"name", "image", "beta", "dpose", "matte", "kind"[, "after"]}], …}
+OUT/NAME/truth.json     as benches/data/truth, and more: {"avatar", "size", "cases": [{"name", "image", "beta", "dpose", "matte", "kind"[, "after"]}],
+                        "look", "phenotype", "shot"}
 OUT/NAME/CASE.png       the picture of a case, its matte in CASE.matte.png (grey)
 
 A folder appears whole or not at all: it is filled under another name and then renamed.

@@ -94,7 +94,8 @@ def backdrop(rng):
         h = (hue + rng.normal(0, 0.06)) % 1 if rng.random() < 0.75 else rng.random()
         colours.append(triple(np.array(colorsys.hsv_to_rgb(h, rng.beta(1.1, 4.5), np.clip(value + rng.normal(0, 0.14), 0.05, 0.97))) * 255))
     kind = pick(rng, {"gradient": 4, "blur": 4, "spots": 0.8, "bricks": 0.8})
-    return {"kind": kind, "colours": colours, "scale": round(float(rng.uniform(1.2, 4.5)), 3), "place": [round(float(v), 3) for v in rng.uniform(-5, 5, 3)]}
+    place = [round(float(v), 3) for v in rng.uniform(-5, 5, 3)]
+    return {"kind": kind, "colours": colours, "place": place, "scale": round(float(rng.uniform(0.8, 3.0)), 3)}
 
 
 def shot(part, index, skin, chin, look):

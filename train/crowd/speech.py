@@ -14,7 +14,7 @@ import numpy as np
 from train.eac.face import EMOTIONS, INDEX, load_face
 from train.speech.visemes import TRACKS
 
-TEETH = ("mouthUpperUpLeft", "mouthUpperUpRight", "mouthLowerDownLeft", "mouthLowerDownRight", "mouthSmileLeft", "mouthSmileRight", "mouthStretchLeft", "mouthStretchRight")
+TEETH = [f"mouth{move}{side}" for move in ("UpperUp", "LowerDown", "Smile", "Stretch") for side in ("Left", "Right")]
 
 
 def pool(corpus, count, face, seed=5):
