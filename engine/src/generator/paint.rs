@@ -15,19 +15,27 @@ pub(super) struct Paint {
     pub light: Vec<f32>,
     /// (V) what the lower teeth lose of their colour under the upper ones when the mouth is nearly shut, 0 … 1.
     pub shaded: Vec<f32>,
+    /// (V) what it gains when the mouth is wide open, as a share.
+    pub wide: Vec<f32>,
     /// (V) linear RGB that lining and tongue gain then: light that reaches them between the teeth.
     pub glow: Vec<[f32; 3]>,
     /// Linear colour of the lash line.
     pub lash: [f32; 3],
+    /// Linear colour of the light that the lips let through to what lies just behind them.
+    pub lips: [f32; 3],
 }
 
 /// Albedo of lining, teeth (with their gloss), gums and tongue. These and the lengths below fit path-traced mouths.
 const LINING: [f32; 3] = [0.12, 0.011, 0.010];
 const TEETH: [f32; 3] = [1.05, 1.01, 0.945];
+/// What upper and lower teeth gain when the mouth is wide open: the lip lets the light at the upper ones then, the lower ones lean away from it.
+const WIDE: [f32; 2] = [0.25, -0.03];
 const GUM: [f32; 3] = [0.46, 0.18, 0.16];
 const TONGUE: [f32; 3] = [0.40, 0.023, 0.017];
 /// Light that comes back from every side of the mouth, however deep, as a share of the teeth's.
 const BOUNCE: [f32; 3] = [0.006, 0.0015, 0.0012];
+/// Share of the lips' colour in the light just behind them.
+const LIPS: f32 = 0.3;
 /// The same between rows of teeth that nearly touch.
 const GLOW: [f32; 3] = [0.26, 0.105, 0.09];
 
@@ -113,7 +121,17 @@ impl Paint {
         };
         let limit = 0.16 * luminance(light.skin) / luminance(dark).max(1e-4);
         let shaded = lower_row(model, face, zones);
-        Self { colour, light: lights, shaded, glow, lash: dark.map(|c| c * limit.min(1.0)) }
+        let row = |i: usize| WIDE[usize::from(zones.jaw[i] > 0.2)];
+        let wide = (0..v).map(|i| if face.region[i] == 4 { row(i) } else { 0.0 }).collect();
+        Self {
+            colour,
+            light: lights,
+            shaded,
+            wide,
+            glow,
+            lash: dark.map(|c| c * limit.min(1.0)),
+            lips: lip_colour.map(|c| LIPS * c),
+        }
     }
 }
 

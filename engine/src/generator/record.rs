@@ -54,6 +54,7 @@ pub fn record(
         step: STEP as u32,
         under_lip: 5.0 * setup.scale,
         lash: setup.lash,
+        lips: setup.lips,
         ..Default::default()
     };
     let raster = [face.triangle_id, face.barycentric, face.triangles];

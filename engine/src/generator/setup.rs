@@ -29,6 +29,8 @@ pub struct Setup {
     pub eyes: Vec<[f32; 4]>,
     /// Linear colour of the lash line.
     pub lash: [f32; 3],
+    /// Linear colour of the light that the lips let through.
+    pub lips: [f32; 3],
     /// (F) a number for each part between which edges are smoothed: the region, 1 for all inside the mouth, 8 for skin that follows the jaw,
     /// 9 for the upper lids.
     pub parts: Vec<u32>,
@@ -65,10 +67,11 @@ impl Setup {
             vertices.push([r, g, b, zones.margin[i]]);
             if part == 2.0 {
                 let [r, g, b] = paint.glow[i];
-                vertices.push([paint.shaded[i], 0.0, 0.0, part]);
+                vertices.push([paint.shaded[i], paint.wide[i], 0.0, part]);
                 vertices.push([r, g, b, 0.0]);
                 continue;
             }
+            let part = if part == 0.0 { 0.4 * zones.under[i] } else { part };
             vertices.push([zones.rim[i], zones.lid[i], zones.lip[i], part]);
             let [ex, ey] = eyes.direction[i];
             let last = if part == 1.0 { [ex, ey] } else { [paint.light[i].max(1e-3), zones.eye_rim[i]] };
@@ -94,6 +97,7 @@ impl Setup {
             light: light.harmonics,
             eyes: eyes.pictures.into_iter().chain(depth_in_eyes(model, &face)).collect(),
             lash: paint.lash,
+            lips: paint.lips,
             parts: parts(model, &zones),
             scale: face.scale,
             first,

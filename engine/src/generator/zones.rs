@@ -11,6 +11,8 @@ pub(super) struct Zones {
     pub own: Vec<f32>,
     /// Ownership fades here where the surface turns away: the outline, but not the middle of the face. Above 1 on the neck, up to 2.
     pub rim: Vec<f32>,
+    /// Skin below the ears, of jaw and neck, that a turning head brings into view beside the portrait's outline.
+    pub under: Vec<f32>,
     /// Skin that a blink sweeps.
     pub lid: Vec<f32>,
     /// The whole surrounding that a blink moves at all.
@@ -50,6 +52,16 @@ impl Zones {
                 own - (1.0 - own) * near_ears[i].max(mask(Mask::Scalp)[i])
             })
             .collect();
+        let under = (0..v)
+            .map(|i| {
+                let [x, y, z] = mean[i];
+                let skin = (1.0 - near_ears[i]) * (1.0 - mask(Mask::Scalp)[i]);
+                skin * smoothstep(0.02, -0.02, y)
+                    * smoothstep(-0.19, -0.16, y)
+                    * smoothstep(0.1, 0.085, x.abs())
+                    * smoothstep(-0.11, -0.07, z)
+            })
+            .collect();
         let rim = (0..v)
             .map(|i| {
                 let [x, y, _] = mean[i];
@@ -84,7 +96,7 @@ impl Zones {
                     return 0.0;
                 }
                 // Towards the corners the line thins out.
-                smoothstep(0.93, 0.99, sweep[i] / farthest(mean[i][0])) * 0.35 * smoothstep(0.002, 0.006, sweep[i])
+                smoothstep(0.91, 0.99, sweep[i] / farthest(mean[i][0])) * 0.36 * smoothstep(0.002, 0.006, sweep[i])
             })
             .collect();
         let only_rim = (0..v)
@@ -95,12 +107,13 @@ impl Zones {
                 let right = usize::from(mean[i][0] < 0.0);
                 let c = model.eye_centers[right];
                 let off = length([mean[i][0] - c[0], mean[i][1] - c[1], mean[i][2] - c[2]]) - model.eye_radius;
-                smoothstep(0.0036, 0.0018, off) * [1.0, -1.0][right]
+                smoothstep(0.005, 0.0021, off) * [1.0, -1.0][right]
             })
             .collect();
         Self {
             own,
             rim,
+            under,
             lid: only(&|d| smoothstep(0.002, 0.0045, d)),
             socket: only(&|d| smoothstep(0.0002, 0.0008, d)),
             margin,

@@ -20,6 +20,7 @@ pub(crate) fn cases() -> Vec<Case> {
                 step: 4,
                 under_lip: 5.0,
                 lash: [0.02, 0.01, 0.01],
+                lips: [0.04, 0.02, 0.01],
                 ..Default::default()
             };
             let bindings = vec![

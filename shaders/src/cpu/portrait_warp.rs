@@ -50,10 +50,12 @@ pub fn portrait_warp(
                     }
                 }
             }
-            let cover = mix(sum[3].clamp(0.0, 1.0), 1.0, share);
+            let alpha = sum[3].clamp(0.0, 1.0);
+            let under = w[3] * p.effects * (1.0 - alpha);
+            let cover = mix(alpha + under, 1.0, share);
             let behind = (1.0 - cover) * p.background;
             for c in 0..3 {
-                out[x][c] = mix(sum[c] * gain, over[c], share) + background[k][c] * behind;
+                out[x][c] = mix(sum[c] * gain + over[c] * under, over[c], share) + background[k][c] * behind;
             }
             out[x][3] = mix(cover, 1.0, p.background);
         }

@@ -43,10 +43,11 @@ pub fn surface_paint(
             };
             let (l0, l1) = (row(0), row(1));
             if t[3] == 0 {
-                let lash = look[va + 2][2] * b0 + look[vb + 2][2] * b1 + look[vc + 2][2] * b2;
+                let l2 = row(2);
+                let lash = l2[2];
                 let own = smoothstep(0.1, 0.95, l0[2]);
                 let share = (1.0 - l0[3]).max(lash);
-                warp[x] = [mix(around[0], l0[0], own), mix(around[1], l0[1], own), mix(1.0, l1[3], own), 0.0];
+                warp[x] = [mix(around[0], l0[0], own), mix(around[1], l0[1], own), mix(1.0, l1[3], own), l2[0]];
                 let lashes = p.lash;
                 paint[x] = [
                     mix(l1[0], lashes[0], lash),
@@ -66,7 +67,14 @@ pub fn surface_paint(
             let [above] = half.sample([at[0], at[1] - p.under_lip], |i| [mask[i][0]]);
             let shadow = (0.48 + 0.52 * smoothstep(0.2, 1.0, edge)) * (0.55 + 0.45 * smoothstep(0.0, 0.9, above));
             let [r, g, b] = [0.25, 0.0, -0.12].map(|t| shadow * (1.0 + (1.0 - shadow) * t));
-            paint[x] = [l1[0] * r, l1[1] * g, l1[2] * b, 1.0 - l0[3]];
+            let through = if t[3] == 4 { 0.0 } else { 1.0 - smoothstep(0.1, 0.7, edge) };
+            let lips = p.lips;
+            paint[x] = [
+                l1[0] * r + lips[0] * through,
+                l1[1] * g + lips[1] * through,
+                l1[2] * b + lips[2] * through,
+                1.0 - l0[3],
+            ];
         }
     });
 }

@@ -34,7 +34,10 @@ pub fn vertex_look(
             if zone[3] > 0.5 {
                 let mouth = if zone[3] > 1.5 { 1.0 } else { 0.0 };
                 let shut = mouth * (1.0 - smoothstep(0.1, 0.42, beta[p.jaw as usize]));
-                let soft = (1.0 - 0.3 * mouth * (1.0 - n[2].clamp(0.0, 1.0))) * (1.0 - zone[0] * shut);
+                let wide = mouth * smoothstep(0.2, 0.5, beta[p.jaw as usize]);
+                let soft = (1.0 - 0.3 * mouth * (1.0 - n[2].clamp(0.0, 1.0)))
+                    * (1.0 - zone[0] * shut)
+                    * (1.0 + zone[1] * wide);
                 out[0] = [at[0], at[1], 1.0, at[2]];
                 out[1] = [
                     paint[0] * soft + lit[0] * shut,
@@ -65,7 +68,8 @@ pub fn vertex_look(
             let bend = (now / lit[2]).clamp(0.82, 1.25).powf(0.7);
             out[0] = [at[0], at[1], own, lid.min(lip).min(rim.min(hidden))];
             out[1] = [paint[0] * bend, paint[1] * bend, paint[2] * bend, gain];
-            out[2] = [0.0, 0.0, (paint[3] + 0.25 * lit[3].abs()) * smoothstep(0.2, 0.8, shut), steer];
+            let under = 2.5 * zone[3] * smoothstep(0.03, 0.1, n[2] - lit[0]) * smoothstep(-0.1, 0.05, n[2]);
+            out[2] = [under, 0.0, (paint[3] + 0.25 * lit[3].abs()) * smoothstep(0.2, 0.8, shut), steer];
         }
     });
 }

@@ -44,8 +44,10 @@ fn main(@builtin(global_invocation_id) id: vec3<u32>) {
         sum += row * wy[dy];
     }
     let alpha = clamp(sum.w, 0.0, 1.0);
-    let person = mix(sum.xyz * mix(1.0, w.z, p.effects), over.xyz, over.w);
-    let cover = mix(alpha, 1.0, over.w);
+    // Paint lies over the portrait by its share, and behind its people by `under`.
+    let under = w.w * p.effects * (1.0 - alpha);
+    let person = mix(sum.xyz * mix(1.0, w.z, p.effects) + over.xyz * under, over.xyz, over.w);
+    let cover = mix(alpha + under, 1.0, over.w);
     let behind = pictures[p.size * p.size + k].xyz * (1.0 - cover) * p.background;
     linear[k] = vec4<f32>(person + behind, mix(cover, 1.0, p.background));
 }

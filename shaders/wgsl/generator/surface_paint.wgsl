@@ -1,5 +1,5 @@
 // For each pixel: where in the portrait to look, and what to lay over it.
-// warp: (source x, y px, gain, 0) · paint: (linear RGB, share of paint; on eyeballs how far they slid against what is around them, px).
+// warp: (source x, y px, gain, under: share of paint behind whatever the portrait shows there) · paint: (linear RGB, share of paint; on eyeballs how far they slid against what is around them, px).
 // Skin takes the portrait where it can be trusted; the inside of the mouth is painted and darkens towards the lips that shade it.
 struct Params {
     size: u32,
@@ -7,6 +7,7 @@ struct Params {
     step: u32, // pixels a cell
     under_lip: f32, // how far above a pixel to ask for the lip that shades it, px
     lash: vec3<f32>, // linear colour of the lash line
+    lips: vec3<f32>, // light that the lips let through to what lies just behind them, linear
 }
 @group(0) @binding(0) var<uniform> p: Params;
 @group(0) @binding(1) var<storage, read> triangle_id: array<u32>;
@@ -55,11 +56,12 @@ fn main(@builtin(global_invocation_id) id: vec3<u32>) {
     let c = 1.0 - b.x - b.y;
     let l0 = look[t.x * 3u] * b.x + look[t.y * 3u] * b.y + look[t.z * 3u] * c;
     let l1 = look[t.x * 3u + 1u] * b.x + look[t.y * 3u + 1u] * b.y + look[t.z * 3u + 1u] * c;
-    let lash = look[t.x * 3u + 2u].z * b.x + look[t.y * 3u + 2u].z * b.y + look[t.z * 3u + 2u].z * c;
     if (t.w == 0u) {
+        let l2 = look[t.x * 3u + 2u] * b.x + look[t.y * 3u + 2u] * b.y + look[t.z * 3u + 2u] * c;
+        let lash = l2.z;
         let own = smoothstep(0.1, 0.95, l0.z);
         let share = max(1.0 - l0.w, lash);
-        warp[k] = vec4<f32>(mix(around, l0.xy, own), mix(1.0, l1.w, own), 0.0);
+        warp[k] = vec4<f32>(mix(around, l0.xy, own), mix(1.0, l1.w, own), l2.x);
         paint[k] = vec4<f32>(mix(l1.xyz, p.lash, lash), share * own);
         return;
     }
@@ -71,7 +73,8 @@ fn main(@builtin(global_invocation_id) id: vec3<u32>) {
     let edge = mouth_at(at);
     let above = mouth_at(at - vec2<f32>(0.0, p.under_lip));
     let shadow = (0.48 + 0.52 * smoothstep(0.2, 1.0, edge)) * (0.55 + 0.45 * smoothstep(0.0, 0.9, above));
-    // What light gets past the lips has their colour.
+    // What light gets past the lips has their colour, and some comes through them: corners do not go black.
     let tint = 1.0 + (1.0 - shadow) * vec3<f32>(0.25, 0.0, -0.12);
-    paint[k] = vec4<f32>(l1.xyz * (shadow * tint), 1.0 - l0.w);
+    let through = select(1.0 - smoothstep(0.1, 0.7, edge), 0.0, t.w == 4u);
+    paint[k] = vec4<f32>(l1.xyz * (shadow * tint) + p.lips * through, 1.0 - l0.w);
 }

@@ -1,8 +1,9 @@
 // What each vertex shows in this frame, gathered from the triangles around it.
-// look (V · 3): row 0 source x, y px, own, trust · row 1 paint RGB, gain · row 2 eye x, y, lash, steer.
+// look (V · 3): row 0 source x, y px, own, trust · row 1 paint RGB, gain · row 2 eye x, y (skin: under, 0), lash, steer.
 //   own    1 where the mesh decides what a pixel shows, 0 where the smooth field around it does
 //   trust  1 where the warped portrait is right, 0 where paint must stand in
 //   steer  1 where what lies beside the mesh follows it, −1 where it stays with the skull whatever the face does (ears, scalp)
+//   under  1 where paint stands behind the portrait's people: skin that turned into view beside them, in front of the background
 //   gain   light on the driven face over light on the portrait, linear
 struct Params {
     vertices: u32,
@@ -16,9 +17,10 @@ struct Params {
 @group(0) @binding(2) var<storage, read> around: array<u32>;
 @group(0) @binding(3) var<storage, read> stretch: array<vec4<f32>>; // (F), see triangle_stretch
 @group(0) @binding(4) var<storage, read> normals: array<vec4<f32>>; // (V), camera space
-// (V · 4): source x, y px, seen, own · paint RGB, lash · rim, lid, lip, part (0 skin, 1 eye, 2 mouth) · facing, light, then for skin: light of the
+// (V · 4): source x, y px, seen, own · paint RGB, lash · rim, lid, lip, part (0 skin, 1 eye, 2 mouth; skin: plus 0.4 × the share of
+// `under` that it may take) · facing, light, then for skin: light of the
 // paint, nearness to an eye's rim (right eye negative); for eyes: eye x, eye y.
-// The mouth has other rows: (how far the upper row shades it, 0, 0, part) · RGB of the glow between nearly shut rows, 0
+// The mouth has other rows: (how far the upper row shades it, what a wide mouth adds to it, 0, part) · RGB of the glow between nearly shut rows, 0
 @group(0) @binding(5) var<storage, read> fixed: array<vec4<f32>>;
 @group(0) @binding(6) var<storage, read> light: array<f32>; // (10): SH of order 2, then its floor
 @group(0) @binding(7) var<storage, read> beta: array<f32>;
@@ -58,7 +60,8 @@ fn main(@builtin(global_invocation_id) id: vec3<u32>) {
         // Nearly shut, the upper row stands before the lower and keeps its light; what little falls between them bounces from tooth to tooth.
         let mouth = select(0.0, 1.0, zone.w > 1.5);
         let shut = mouth * (1.0 - smoothstep(0.1, 0.42, beta[p.jaw]));
-        let soft = (1.0 - 0.3 * mouth * (1.0 - clamp(n.z, 0.0, 1.0))) * (1.0 - zone.x * shut);
+        let wide = mouth * smoothstep(0.2, 0.5, beta[p.jaw]);
+        let soft = (1.0 - 0.3 * mouth * (1.0 - clamp(n.z, 0.0, 1.0))) * (1.0 - zone.x * shut) * (1.0 + zone.y * wide);
         look[v * 3u] = vec4<f32>(at.xy, 1.0, at.z);
         look[v * 3u + 1u] = vec4<f32>(paint.xyz * soft + lit.xyz * shut, 1.0);
         look[v * 3u + 2u] = vec4<f32>(lit.z, lit.w, 0.0, 0.0);
@@ -88,5 +91,6 @@ fn main(@builtin(global_invocation_id) id: vec3<u32>) {
     let bend = clamp(now / lit.z, 0.82, 1.25);
     look[v * 3u] = vec4<f32>(at.xy, own, min(min(lid, lip), min(rim, hidden)));
     look[v * 3u + 1u] = vec4<f32>(paint.xyz * pow(bend, 0.7), gain);
-    look[v * 3u + 2u] = vec4<f32>(0.0, 0.0, (paint.w + 0.25 * abs(lit.w)) * smoothstep(0.2, 0.8, shut), steer);
+    let under = 2.5 * zone.w * smoothstep(0.03, 0.1, n.z - lit.x) * smoothstep(-0.1, 0.05, n.z);
+    look[v * 3u + 2u] = vec4<f32>(under, 0.0, (paint.w + 0.25 * abs(lit.w)) * smoothstep(0.2, 0.8, shut), steer);
 }
