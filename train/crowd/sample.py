@@ -131,6 +131,8 @@ def hair_of(rng, female, age, share):
         look["grey"] = round(float(np.clip(rng.normal(0.30 + 2.6 * (age - 0.78), 0.15), 0.12, 0.95)), 3)
     elif age > 0.72 and melanin < 0.3 and rng.random() < 0.5:
         look["grey"] = round(float(rng.uniform(0.3, 0.8)), 3)
+    if style == "bald":  # shaved to a shadow, or none
+        look["scalp"] = 0.03 if "grey" in look or melanin < 0.5 else round(float(rng.uniform(0.03, 0.30)), 3)
     return look
 
 
