@@ -108,9 +108,15 @@ pub(crate) struct Serve {
     /// UDP port of all pictures and voices, of all sessions; 0 takes any.
     #[arg(long, value_name = "N", default_value_t = 7879)]
     pub(crate) media_port: u16,
-    /// Address that browsers reach this machine by, if that is none of its own (behind NAT).
+    /// Address of that UDP port, if it is not the page's: 0.0.0.0 where a reverse proxy on this machine serves the page.
+    #[arg(long, value_name = "IP")]
+    pub(crate) media_bind: Option<IpAddr>,
+    /// Address that browsers reach that UDP port by, if it is none of this machine's own (behind NAT).
     #[arg(long, value_name = "IP")]
     pub(crate) public_address: Option<IpAddr>,
+    /// Name by which a reverse proxy serves the page; may be given several times. Needs a token.
+    #[arg(long = "public-name", value_name = "NAME", value_parser = public_name)]
+    pub(crate) public_names: Vec<String>,
     /// Secret that clients have to send; needed beyond this machine.
     #[arg(long, value_name = "SECRET", env = "VULTUS_TOKEN", hide_env_values = true)]
     pub(crate) token: Option<String>,
@@ -160,8 +166,10 @@ impl Serve {
         let repeat = self.repeat.clone().map(SourceOptions::Loop);
         Ok(ServeOptions {
             listen: SocketAddr::new(self.host, self.port),
+            media_bind: self.media_bind,
             media_port: self.media_port,
             public_address: self.public_address,
+            public_names: self.public_names.clone(),
             token,
             max_sessions: self.max_sessions.into(),
             size: self.size as usize,
@@ -225,6 +233,13 @@ fn intensity(text: &str) -> Result<f32, String> {
 
 fn seed(text: &str) -> Result<u64, String> {
     text.parse().map_err(|_| format!("give a whole number from 0 to {}", u64::MAX))
+}
+
+fn public_name(text: &str) -> Result<String, String> {
+    let is_name = !text.is_empty() && !text.contains([':', '/', '@', ' ', ',']);
+    is_name
+        .then(|| text.to_owned())
+        .ok_or_else(|| "give a name as it stands in the address, without https:// and port".into())
 }
 
 pub(crate) fn lookahead(text: &str) -> Result<usize, String> {

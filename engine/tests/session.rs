@@ -60,7 +60,8 @@ struct Out {
     frames: Vec<(Duration, u64, f32)>,
     /// Time to leave, media clock, loudest sample.
     voice: Vec<(Duration, u64, f32)>,
-    spoken: Vec<Duration>,
+    /// Time, mark.
+    spoken: Vec<(Duration, u64)>,
 }
 
 impl Out {
@@ -72,7 +73,7 @@ impl Out {
                     let loud = pcm.iter().fold(0.0f32, |m, x| m.max(x.abs()));
                     self.voice.push((now + wait, clock, loud));
                 }
-                SessionEvent::Spoken => self.spoken.push(now),
+                SessionEvent::Spoken { mark } => self.spoken.push((now, mark)),
             }
         }
         while let Some(frame) = session.next_frame() {
@@ -182,7 +183,7 @@ fn speech_is_said_in_real_time_and_reported_when_it_is_over() {
     for n in 0..800u32 {
         if n == 200 {
             assert_eq!(session.say(&mut pcm), 96_000);
-            session.end_speech();
+            session.end_speech(1);
         }
         out.take(&mut session, n * 5 * MS);
     }
@@ -193,7 +194,8 @@ fn speech_is_said_in_real_time_and_reported_when_it_is_over() {
     assert!((99..=102).contains(&said), "{said} packets of voice");
     assert_eq!(out.spoken.len(), 1);
     let last = out.voice.iter().rfind(|v| v.2 > 0.1).unwrap().0;
-    assert!(out.spoken[0] + 100 * MS > last && out.spoken[0] < last + 100 * MS);
+    let spoken = out.spoken[0].0;
+    assert!(spoken + 100 * MS > last && spoken < last + 100 * MS);
 }
 
 #[test]
@@ -267,4 +269,58 @@ fn what_is_no_number_is_silence() {
     out.assert_seamless();
     assert!(out.frames.iter().all(|f| f.2.is_finite()) && out.voice.iter().all(|v| v.2.is_finite() && v.2 <= 1.0));
     assert!(out.frames.iter().rev().take(10).all(|f| f.2 > 0.3), "it does not hear after that");
+}
+
+#[test]
+fn every_utterance_is_reported_with_its_mark() {
+    let (mut session, mut out) = (session(), Out::default());
+    for mark in [5, 6] {
+        session.say(&mut tone(0, 24_000));
+        session.end_speech(mark);
+    }
+    // One without a sound is over with the one before it.
+    session.end_speech(7);
+    (0..600u32).for_each(|n| out.take(&mut session, n * 5 * MS));
+    assert_eq!(out.spoken.iter().map(|(_, mark)| *mark).collect::<Vec<_>>(), [5, 6, 7]);
+    let gap = out.spoken[1].0 - out.spoken[0].0;
+    assert!(gap > 450 * MS && gap < 550 * MS, "half a second of speech was over after {gap:?}");
+    assert_eq!(out.spoken[1].0, out.spoken[2].0);
+}
+
+#[test]
+fn unwatched_and_silent_it_rests_until_there_is_something_to_see_or_to_hear() {
+    let (mut session, mut out) = (session(), Out::default());
+    session.set_watched(false);
+    let mut took = |session: &mut Session, from: u32, to: u32| {
+        let before = out.frames.len();
+        (from..to).for_each(|n| out.take(session, n * 5 * MS));
+        out.frames.len() - before
+    };
+    // A minute: it works until it may have forgotten everything, and then no more.
+    assert!(took(&mut session, 0, 12_000) <= 51, "the motion model runs for nobody");
+    assert_eq!(took(&mut session, 12_000, 12_600), 0);
+    // Speech is said, and moves the face, though nobody watches.
+    session.say(&mut tone(0, 48_000));
+    session.end_speech(1);
+    let moved = took(&mut session, 12_600, 12_900);
+    assert!((25..=75).contains(&moved), "{moved} frames in one and a half seconds");
+    // A long silence; then somebody looks.
+    assert!(took(&mut session, 12_900, 24_000) <= 75);
+    session.set_watched(true);
+    let joined = 24_000 * 5 * MS;
+    took(&mut session, 24_000, 24_400);
+
+    assert_eq!(out.spoken.len(), 1);
+    assert!(out.spoken[0].0 < 12_900 * 5 * MS, "it was said in time");
+    assert!(out.voice.windows(2).all(|w| w[1].1 == w[0].1 + VOICE_PACKET as u64), "a packet is missing");
+    let seen: Vec<_> = out.frames.iter().filter(|f| f.0 >= joined).collect();
+    assert!(seen[0].0 <= joined + 60 * MS, "the first picture comes at {:?}, joined at {joined:?}", seen[0].0);
+    assert!(seen.iter().all(|f| f.2 == 0.0), "the mouth is open");
+    assert!(seen.windows(2).all(|w| w[1].1 == w[0].1 + FRAME_SAMPLES), "a frame is missing");
+    for (time, clock, _) in seen {
+        let behind = time.as_secs_f64() - *clock as f64 / 48_000.0;
+        assert!((0.1..0.25).contains(&behind), "the clock of a picture is {behind} s behind");
+    }
+    // The lips were open while it spoke.
+    assert!(out.frames.iter().any(|f| f.0 < joined && f.2 > 0.3));
 }

@@ -1,7 +1,8 @@
 //! Who may ask: bearer token, Host and Origin.
 //!
 //! On loopback any local program may, but no web page from elsewhere: its origin differs, and a host name that was rebound to
-//! 127.0.0.1 is none of ours. Beyond loopback a token is needed for everything but the page's own files.
+//! 127.0.0.1 is none of ours. Behind a reverse proxy the server has public names beside the loopback ones. Beyond loopback, and behind a
+//! proxy, a token is needed for everything but the page's own files.
 
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -23,21 +24,32 @@ pub(super) struct Guard {
     token: Option<Arc<str>>,
     /// Only loopback names may stand in Host.
     loopback: bool,
+    /// Names that a reverse proxy gives the server, without a port.
+    names: Arc<[String]>,
 }
 
 impl Guard {
-    pub(super) fn new(token: Option<&str>, bound: IpAddr) -> Self {
-        Self { token: token.map(Into::into), loopback: bound.is_loopback() }
+    pub(super) fn new(token: Option<&str>, bound: IpAddr, names: &[String]) -> Self {
+        Self { token: token.map(Into::into), loopback: bound.is_loopback(), names: names.into() }
+    }
+
+    fn is_public(&self, host: &str) -> bool {
+        self.names.iter().any(|known| known.eq_ignore_ascii_case(name(host)))
     }
 
     fn check(&self, headers: &HeaderMap, uri: &Uri) -> Result<(), Refusal> {
         let text = |name| headers.get(name).and_then(|value| value.to_str().ok());
         let host = text(header::HOST).or(uri.authority().map(|a| a.as_str())).unwrap_or_default();
-        if self.loopback && !is_loopback(host) {
-            return Err(Refusal::new(StatusCode::FORBIDDEN, "this server answers to localhost and 127.0.0.1 only"));
+        if headers.get_all(header::HOST).iter().count() > 1 {
+            // RFC 9112, 3.2: whoever stands between may have believed the other one.
+            return Err(Refusal::bad_request("the request has two Host headers"));
+        }
+        if self.loopback && !is_loopback(host) && !self.is_public(host) {
+            let sentence = "this server answers to localhost and 127.0.0.1 only; give it a name by --public-name";
+            return Err(Refusal::new(StatusCode::FORBIDDEN, sentence));
         }
         if let Some(origin) = text(header::ORIGIN)
-            && origin.split_once("://").map(|(_, rest)| rest) != Some(host)
+            && !origin.split_once("://").is_some_and(|(_, from)| from == host || self.is_public(from))
         {
             return Err(Refusal::new(StatusCode::FORBIDDEN, "pages of other origins may not use this server"));
         }
@@ -77,11 +89,16 @@ fn same(given: &str, token: &str) -> bool {
     given.as_bytes().ct_eq(token.as_bytes()).into()
 }
 
-fn is_loopback(host: &str) -> bool {
-    let name = match host.strip_prefix('[') {
+/// A host without its port, an IPv6 address without its brackets.
+fn name(host: &str) -> &str {
+    match host.strip_prefix('[') {
         Some(v6) => v6.split(']').next().unwrap_or_default(),
         None => host.rsplit_once(':').map_or(host, |(name, _)| name),
-    };
+    }
+}
+
+fn is_loopback(host: &str) -> bool {
+    let name = name(host);
     name.eq_ignore_ascii_case("localhost") || name.parse::<IpAddr>().is_ok_and(|ip| ip.is_loopback())
 }
 
@@ -96,7 +113,7 @@ mod tests {
 
     #[test]
     fn rebound_names_and_foreign_pages_are_refused() {
-        let guard = Guard::new(None, [127, 0, 0, 1].into());
+        let guard = Guard::new(None, [127, 0, 0, 1].into(), &[]);
         for host in ["localhost:7878", "127.0.0.1:7878", "127.0.0.1", "[::1]:80", "LOCALHOST"] {
             assert_eq!(ask(&guard, "/v1/stats", &[(header::HOST, host)]), None, "{host}");
         }
@@ -112,8 +129,36 @@ mod tests {
     }
 
     #[test]
+    fn behind_a_proxy_it_has_public_names() {
+        let guard = Guard::new(None, [127, 0, 0, 1].into(), &["Avatar.example".to_owned()]);
+        for (host, origin, status) in [
+            // A proxy that passes the Host on, and one that does not.
+            ("avatar.example", "https://avatar.example", None),
+            ("127.0.0.1:7878", "https://avatar.example", None),
+            ("avatar.example:8443", "https://avatar.example:8443", None),
+            ("avatar.example", "https://evil.example", Some(403)),
+            ("evil.example", "https://avatar.example", Some(403)),
+            ("avatar.example.evil.example", "https://avatar.example.evil.example", Some(403)),
+            ("localhost:7878", "http://localhost:7878", None),
+            ("[::1]:7878", "http://[::1]:7878", None),
+        ] {
+            let headers = [(header::HOST, host), (header::ORIGIN, origin)];
+            assert_eq!(ask(&guard, "/v1/speak", &headers), status, "{host}, {origin}");
+        }
+    }
+
+    #[test]
+    fn two_hosts_are_one_too_many() {
+        let guard = Guard::new(None, [127, 0, 0, 1].into(), &[]);
+        let mut map = HeaderMap::new();
+        map.append(header::HOST, "localhost".parse().unwrap());
+        map.append(header::HOST, "evil.example".parse().unwrap());
+        assert_eq!(guard.check(&map, &"/".parse().unwrap()).unwrap_err().status, 400);
+    }
+
+    #[test]
     fn a_token_guards_everything_but_the_page() {
-        let guard = Guard::new(Some("s3cret"), [0, 0, 0, 0].into());
+        let guard = Guard::new(Some("s3cret"), [0, 0, 0, 0].into(), &[]);
         let host = (header::HOST, "avatar.example");
         assert_eq!(ask(&guard, "/app.js", std::slice::from_ref(&host)), None);
         assert_eq!(ask(&guard, "/v1/stats", std::slice::from_ref(&host)), Some(401));

@@ -1,9 +1,10 @@
 //! Addresses and what answers them.
 
 use std::sync::Arc;
+use std::time::Duration;
 
-use axum::extract::rejection::BytesRejection;
-use axum::extract::{DefaultBodyLimit, Path, State};
+use axum::body::Bytes;
+use axum::extract::{DefaultBodyLimit, Extension, FromRequest, Path, Request, State};
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::IntoResponse;
 use axum::routing::{delete, get, post};
@@ -12,20 +13,27 @@ use serde_json::{Value, json};
 use vultus::emotion::Emotion;
 
 use super::guard::{Guard, guard};
+use super::lines::Line;
 use super::refusal::Refusal;
-use super::signal::{Body, WishQuery};
+use super::signal::WishQuery;
 use super::transport::Role;
 use super::{App, page, signal, speak, stats};
 
 /// Longest body of a request: offers of browsers have 2 to 8 KiB.
 const BODY: usize = 64 << 10;
+/// How long a client may take to send one.
+const BODY_TIME: Duration = Duration::from_secs(10);
 
 /// Everything that the server answers. `measuring` adds what `vultus latency` needs.
 pub(super) fn router(app: App, checks: Guard, measuring: bool) -> Router {
     let mut router = Router::new();
     for (kind, role) in [("call", Role::Call), ("whep", Role::Watch), ("whip", Role::Microphone)] {
-        let offer = move |State(app), wish: WishQuery, headers: HeaderMap, body: Body| async move {
-            signal::offer(role, kind, app, wish, &headers, body).await
+        let offer = move |State(app),
+                          Extension(line): Extension<Arc<Line>>,
+                          wish: WishQuery,
+                          headers: HeaderMap,
+                          Body(body): Body| async move {
+            signal::offer(role, kind, app, &line, wish, &headers, &body).await
         };
         router = router
             .route(&format!("/v1/{kind}"), post(offer))
@@ -55,12 +63,25 @@ pub(super) fn router(app: App, checks: Guard, measuring: bool) -> Router {
         .with_state(app)
 }
 
-/// What to say of a body that could not be read.
-pub(super) fn too_large(error: &BytesRejection) -> String {
-    if error.status() == StatusCode::PAYLOAD_TOO_LARGE {
-        return format!("the body is longer than {} KiB", BODY >> 10);
+/// A body that came whole and in time.
+struct Body(Bytes);
+
+impl<S: Send + Sync> FromRequest<S> for Body {
+    type Rejection = Refusal;
+
+    async fn from_request(request: Request, state: &S) -> Result<Self, Refusal> {
+        match tokio::time::timeout(BODY_TIME, Bytes::from_request(request, state)).await {
+            Ok(Ok(bytes)) => Ok(Self(bytes)),
+            Ok(Err(error)) if error.status() == StatusCode::PAYLOAD_TOO_LARGE => {
+                Err(Refusal::new(error.status(), format!("the body is longer than {} KiB", BODY >> 10)))
+            }
+            Ok(Err(error)) => Err(Refusal::new(error.status(), error.body_text())),
+            Err(_) => {
+                let sentence = format!("the body did not come within {} seconds", BODY_TIME.as_secs());
+                Err(Refusal::new(StatusCode::REQUEST_TIMEOUT, sentence))
+            }
+        }
     }
-    error.body_text()
 }
 
 async fn avatars(State(app): State<App>) -> Json<Value> {
@@ -85,9 +106,10 @@ async fn portrait(State(app): State<App>, Path(file): Path<String>) -> Result<im
 }
 
 /// What the measuring page found.
-async fn result(State(app): State<App>, Json(result): Json<Value>) -> StatusCode {
-    match app.results.try_send(result) {
+async fn result(State(app): State<App>, Body(body): Body) -> Result<StatusCode, Refusal> {
+    let result = serde_json::from_slice(&body).map_err(|error| Refusal::bad_request(error.to_string()))?;
+    Ok(match app.results.try_send(result) {
         Ok(()) => StatusCode::NO_CONTENT,
         Err(_) => StatusCode::CONFLICT,
-    }
+    })
 }

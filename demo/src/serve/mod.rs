@@ -3,6 +3,7 @@
 //! | room | what it owns |
 //! |---|---|
 //! | `studio` | what all sessions share: backend, networks, avatars |
+//! | `lines` | the listener and its connections |
 //! | `rooms` | sessions and who is in them |
 //! | `transport` | WebRTC |
 //! | `signal`, `speak` | the ways in: WHEP, WHIP, the page's call; PCM and control over a WebSocket |
@@ -12,6 +13,7 @@
 
 mod guard;
 mod http;
+mod lines;
 mod page;
 mod refusal;
 mod rooms;
@@ -50,10 +52,14 @@ const OFFERS: usize = 8;
 pub(crate) struct ServeOptions {
     /// HTTP address.
     pub(crate) listen: SocketAddr,
+    /// Address of all media, where it is not the page's.
+    pub(crate) media_bind: Option<IpAddr>,
     /// UDP port of all media; 0 takes any.
     pub(crate) media_port: u16,
     /// Address that browsers reach this machine by, where that is none of its own.
     pub(crate) public_address: Option<IpAddr>,
+    /// Names that a reverse proxy gives the page.
+    pub(crate) public_names: Vec<String>,
     pub(crate) token: Option<String>,
     pub(crate) max_sessions: usize,
     pub(crate) size: usize,
@@ -83,8 +89,10 @@ impl Default for ServeOptions {
     fn default() -> Self {
         Self {
             listen: SocketAddr::from((Ipv4Addr::LOCALHOST, 0)),
+            media_bind: None,
             media_port: 0,
             public_address: None,
+            public_names: Vec::new(),
             token: None,
             max_sessions: 4,
             size: 512,
@@ -124,7 +132,7 @@ pub(crate) struct Running {
     app: App,
     source: Option<Source>,
     stop: oneshot::Sender<()>,
-    serving: JoinHandle<std::io::Result<()>>,
+    serving: JoinHandle<()>,
 }
 
 /// Starts a server.
@@ -138,6 +146,11 @@ pub(crate) async fn start(weights: Option<&Path>, options: ServeOptions) -> Resu
             options.listen
         );
     }
+    if !options.public_names.is_empty() && options.token.is_none() {
+        bail!(
+            "a server with a public name can be reached from other machines: protect it by --token SECRET (or $VULTUS_TOKEN)"
+        );
+    }
     let (backend, size, look_ahead) = (options.backend, options.size, options.look_ahead);
     let (folder, avatar) = (weights.map(Path::to_owned), options.avatar.clone());
     let open = move || Studio::open(folder.as_deref(), backend, size, look_ahead, &avatar);
@@ -146,11 +159,13 @@ pub(crate) async fn start(weights: Option<&Path>, options: ServeOptions) -> Resu
         .await
         .with_context(|| format!("cannot listen on {}; choose another port by --port", options.listen))?;
     let address = listener.local_addr().context("cannot tell the server's address")?;
-    let media = SocketAddr::new(options.listen.ip(), options.media_port);
+    let media = SocketAddr::new(options.media_bind.unwrap_or(options.listen.ip()), options.media_port);
     let weather = Weather { loss_percent: options.loss_percent, ..Weather::default() };
     let transport = Transport::bind(Options { address: media, public_address: options.public_address, weather })
         .await
-        .with_context(|| format!("cannot open UDP {media} for media; choose another port by --media-port"))?;
+        .with_context(|| {
+            format!("cannot open UDP {media} for media; choose another by --media-port or --media-bind")
+        })?;
 
     let rooms = Rooms::new(studio, options.max_sessions);
     let (results, posted) = mpsc::channel(1);
@@ -161,20 +176,15 @@ pub(crate) async fn start(weights: Option<&Path>, options: ServeOptions) -> Resu
             let avatar = app.rooms.studio().default_avatar().to_owned();
             let look = Look { avatar, emotion: options.emotion, intensity: options.intensity };
             let rooms = Arc::clone(&app.rooms);
-            let room = tokio::task::spawn_blocking(move || rooms.open(look)).await?;
-            let room = room.map_err(|refusal| anyhow::anyhow!(refusal.sentence))?;
-            Some(Source::start(&wanted, room)?)
+            Some(tokio::task::spawn_blocking(move || Source::start(&wanted, &rooms, look)).await??)
         }
     };
-    let house = source.as_ref().map(|source| source.room_id().to_owned());
-    let checks = Guard::new(options.token.as_deref(), address.ip());
+    let house = source.as_ref().map(|source| source.room.clone());
+    let checks = Guard::new(options.token.as_deref(), address.ip(), &options.public_names);
     let router = http::router(app.clone(), checks, options.measuring);
     let (stop, stopped) = oneshot::channel();
-    let serving = tokio::spawn(async move {
-        // Ends when told to, or when `Running` is dropped.
-        let stopped = async { drop(stopped.await) };
-        axum::serve(listener, router).with_graceful_shutdown(stopped).await
-    });
+    // Ends when told to, or when `Running` is dropped.
+    let serving = tokio::spawn(lines::serve(listener, router, async { drop(stopped.await) }));
     Ok(Running {
         address,
         media_port: app.transport.port(),
@@ -230,13 +240,16 @@ pub(crate) fn runtime() -> Result<tokio::runtime::Runtime> {
 }
 
 fn tell(running: &Running, token: bool) {
-    let port = running.address.port();
-    let host =
-        if running.address.ip().is_loopback() { "localhost".to_owned() } else { running.address.ip().to_string() };
+    let address = running.address;
+    let here = if address.ip() == Ipv4Addr::LOCALHOST {
+        format!("http://localhost:{}", address.port())
+    } else {
+        format!("http://{address}")
+    };
     let fragment = if token { "#token=…" } else { "" };
-    eprintln!("vultus: open http://{host}:{port}/{fragment} and speak");
+    eprintln!("vultus: open {here}/{fragment} and speak");
     if let Some(id) = &running.house {
-        eprintln!("vultus: this machine's sound: http://{host}:{port}/?overlay&session={id}{fragment}");
+        eprintln!("vultus: this machine's sound: {here}/?overlay&session={id}{fragment}");
     }
     eprintln!("vultus: computing on {}; media on UDP port {}; ctrl-C ends", running.backend, running.media_port);
 }

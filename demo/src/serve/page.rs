@@ -7,7 +7,7 @@ use axum::response::{IntoResponse, Response};
 use super::refusal::Refusal;
 
 /// What the page may do: nothing from elsewhere, nothing inline.
-const POLICY: &str = "default-src 'self'; connect-src 'self' ws: wss:; img-src 'self' data: blob:; media-src 'self' blob:; \
+const POLICY: &str = "default-src 'self'; connect-src 'self'; img-src 'self' data: blob:; media-src 'self' blob:; \
                       frame-ancestors 'self'; base-uri 'none'; form-action 'none'";
 
 macro_rules! files {

@@ -5,8 +5,6 @@
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::time::Instant;
 
-use axum::body::Bytes;
-use axum::extract::rejection::BytesRejection;
 use axum::extract::{Path, Query, State};
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
@@ -14,8 +12,9 @@ use serde::Deserialize;
 use vultus::media::OpusReceiver;
 
 use super::App;
+use super::lines::Line;
 use super::refusal::Refusal;
-use super::rooms::{Look, Room, Rooms, secret};
+use super::rooms::{Hold, Look, Room, Rooms};
 use super::transport::{PeerEvents, Role, Transport};
 use crate::errors;
 
@@ -31,7 +30,7 @@ pub(super) struct Wish {
 
 impl Wish {
     /// The room that is meant: an existing one, or a new one that looks like this.
-    pub(super) async fn room(self, rooms: &Arc<Rooms>) -> Result<Arc<Room>, Refusal> {
+    pub(super) async fn room(self, rooms: &Arc<Rooms>) -> Result<Hold, Refusal> {
         if let Some(id) = &self.session {
             return rooms.find(id);
         }
@@ -71,16 +70,16 @@ pub(super) async fn leave(State(app): State<App>, Path(id): Path<String>) -> Res
 }
 
 pub(super) type WishQuery = Result<Query<Wish>, axum::extract::rejection::QueryRejection>;
-pub(super) type Body = Result<Bytes, BytesRejection>;
 
 /// POST to `/v1/KIND`: an offer that comes for `role`.
 pub(super) async fn offer(
     role: Role,
     kind: &str,
     app: App,
+    line: &Line,
     wish: WishQuery,
     headers: &HeaderMap,
-    body: Body,
+    body: &[u8],
 ) -> Result<Response, Refusal> {
     let Query(wish) = wish.map_err(|error| Refusal::bad_request(error.body_text()))?;
     let media = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
@@ -88,27 +87,20 @@ pub(super) async fn offer(
         let sentence = "send the offer as Content-Type: application/sdp";
         return Err(Refusal::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, sentence));
     }
-    let body = body.map_err(|error| Refusal::new(error.status(), super::http::too_large(&error)))?;
-    let text = std::str::from_utf8(&body).map_err(|_| Refusal::bad_request("the offer is not text"))?;
+    let text = std::str::from_utf8(body).map_err(|_| Refusal::bad_request("the offer is not text"))?;
     let Ok(_turn) = app.offers.try_acquire() else {
         return Err(Refusal::later(StatusCode::TOO_MANY_REQUESTS, "too many offers at once; try again in a moment", 1));
     };
 
     // Before a session is opened for it.
     Transport::check(role, text)?;
+    let unanswered = wish.session.is_none().then(|| app.rooms.await_answer(line.from)).transpose()?;
     let room = wish.room(&app.rooms).await?;
-    let id = secret();
-    room.admit(&id, role != Role::Microphone, role != Role::Watch)?;
-    let events = Arc::new(Events::new(&room, &id));
-    let (peer, answer) = match app.transport.accept(role, text, events).await {
-        Ok(accepted) => accepted,
-        Err(error) => {
-            room.leave(&id);
-            return Err(error.into());
-        }
-    };
-    // Where it is gone already, dropping it frees it.
-    room.seat(&id, Arc::new(peer));
+    let place = room.admit(role, unanswered)?;
+    let events = Arc::new(Events::new(&room, &place.id));
+    let (peer, answer) = app.transport.accept(role, text, events).await?;
+    let id = place.id.clone();
+    place.seat(peer);
     let headers = [
         (header::CONTENT_TYPE, "application/sdp".to_owned()),
         (header::LOCATION, format!("/v1/{kind}/{id}")),

@@ -6,18 +6,18 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
-use anyhow::{Context as _, Result, bail};
+use anyhow::{Context as _, Result, anyhow, bail};
 use vultus::audio::capture::Microphone;
 use vultus::audio::{AudioReader, Resampler};
 use vultus::session::CLOCK_RATE;
 
 use super::SourceOptions;
-use super::rooms::Room;
+use super::rooms::{Look, Room, Rooms, secret};
 use crate::console;
 
 /// How often the microphone's ring is emptied.
 const PERIOD: Duration = Duration::from_millis(5);
-/// How often a microphone that went is looked for.
+/// How often a microphone or a session that went is tried again.
 const RETRY: Duration = Duration::from_secs(1);
 /// A microphone that delivers nothing at all for this long is gone, whether or not the sound system said so (a sound server that
 /// ended leaves ALSA waiting for ever). A muted one delivers zeros.
@@ -29,37 +29,72 @@ const FULL: Duration = Duration::from_millis(50);
 
 /// See the module's text. Dropping it ends the sound and lets the session go.
 pub(super) struct Source {
-    room: Arc<Room>,
-    holder: u64,
+    /// The session's id, which stays the same for as long as the server runs.
+    pub(super) room: String,
     stop: Arc<AtomicBool>,
     thread: Option<JoinHandle<()>>,
 }
 
+/// What is to be heard.
+enum Sound {
+    Microphone(Option<String>),
+    /// A whole file at 48 kHz mono.
+    File(Vec<f32>),
+}
+
 impl Source {
-    pub(super) fn start(wanted: &SourceOptions, room: Arc<Room>) -> Result<Self> {
-        let stop = Arc::new(AtomicBool::new(false));
-        let (stopping, into) = (Arc::clone(&stop), Arc::clone(&room));
-        let work: Box<dyn FnOnce() + Send> = match wanted {
+    /// Opens the session and speaks in it. A session that breaks down is opened again.
+    ///
+    /// # Errors
+    /// There is no such sound, or no such session.
+    pub(super) fn start(wanted: &SourceOptions, rooms: &Arc<Rooms>, look: Look) -> Result<Self> {
+        let sound = match wanted {
             SourceOptions::Microphone(name) => {
-                // Opened here once, so that a wrong name is an error now and not a line in a log later.
-                let first = Microphone::open(name.as_deref())?;
-                let name = name.clone();
-                // The sound system's handles stay on one thread: the microphone is opened again there.
-                drop(first);
-                Box::new(move || microphone(name.as_deref(), &into, &stopping))
+                // Opened here once, so that a wrong name is an error now and not a line in a log later. The sound system's handles stay on
+                // one thread: it is opened again where it is read.
+                drop(Microphone::open(name.as_deref())?);
+                Sound::Microphone(name.clone())
             }
-            SourceOptions::Loop(path) => {
-                let pcm = read(path)?;
-                Box::new(move || say_over_and_over(&pcm, &into, &stopping))
+            SourceOptions::Loop(path) => Sound::File(read(path)?),
+        };
+        let room = secret();
+        let open = {
+            let (rooms, id) = (Arc::clone(rooms), room.clone());
+            move || rooms.open_as(id.clone(), look.clone())
+        };
+        let first = open().map_err(|refusal| anyhow!(refusal.sentence))?;
+        let stop = Arc::new(AtomicBool::new(false));
+        let stopping = Arc::clone(&stop);
+        let work = move || {
+            let mut hold = Some(first);
+            while !stopping.load(Ordering::Relaxed) {
+                match hold.take() {
+                    Some(room) => {
+                        sound.play(&room, &stopping);
+                        if !stopping.load(Ordering::Relaxed) {
+                            console::warn("the session of this machine's sound broke down; it is started again");
+                        }
+                    }
+                    None => {
+                        thread::sleep(RETRY);
+                        hold = open().ok();
+                    }
+                }
             }
         };
         let thread =
             thread::Builder::new().name("vultus-source".into()).spawn(work).context("cannot start a thread")?;
-        Ok(Self { holder: room.hold(), room, stop, thread: Some(thread) })
+        Ok(Self { room, stop, thread: Some(thread) })
     }
+}
 
-    pub(super) fn room_id(&self) -> &str {
-        &self.room.id
+impl Sound {
+    /// Until told to stop, or the session is over.
+    fn play(&self, room: &Room, stop: &AtomicBool) {
+        match self {
+            Self::Microphone(name) => microphone(name.as_deref(), room, stop),
+            Self::File(pcm) => say_over_and_over(pcm, room, stop),
+        }
     }
 }
 
@@ -69,7 +104,6 @@ impl Drop for Source {
         if let Some(thread) = self.thread.take() {
             let _ = thread.join();
         }
-        self.room.release(self.holder);
     }
 }
 
@@ -83,6 +117,9 @@ fn microphone(name: Option<&str>, room: &Room, stop: &AtomicBool) {
                 if !complained {
                     console::warn(&format!("{error}; it is taken up again when it is back"));
                     complained = true;
+                }
+                if room.live().is_err() {
+                    return;
                 }
                 thread::sleep(RETRY);
                 continue;

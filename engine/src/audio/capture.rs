@@ -70,6 +70,7 @@ impl Microphone {
     /// # Errors
     /// See [`CaptureError`].
     pub fn open(name: Option<&str>) -> Result<Self, CaptureError> {
+        keep_alsa_quiet();
         let device = find(name)?;
         let shown = device_name(&device);
         let refused = |error: cpal::Error| CaptureError::Device { name: shown.clone(), reason: error.to_string() };
@@ -179,8 +180,16 @@ where
     }
 }
 
+/// ALSA's library writes on stderr whatever is in its way while it looks for devices. What matters comes back as an error, in words of ours.
+/// Holds for this thread; the words of the call before are thrown away.
+fn keep_alsa_quiet() {
+    #[cfg(target_os = "linux")]
+    drop(alsa::Output::local_error_handler());
+}
+
 /// Names of the microphones.
 pub fn microphones() -> Vec<String> {
+    keep_alsa_quiet();
     cpal::default_host().input_devices().map(|devices| devices.map(|d| device_name(&d)).collect()).unwrap_or_default()
 }
 

@@ -14,9 +14,11 @@
 //! | frames to be drawn | [`FRAMES_IN_FLIGHT`] | **the oldest frame is dropped: the one place where frames are** |
 //! | voice | its delay, a quarter of a second | never: what comes in pushes out |
 //!
-//! Queued speech goes before the microphone while it lasts.
+//! Queued speech goes before the microphone while it lasts. A session that nobody watches ([`Session::set_watched`]) and that hears nothing
+//! rests: clock and voice go on, and the motion model is asked again as soon as there is something to see or to hear.
 
 mod jitter;
+mod output;
 mod speech;
 mod voice;
 
@@ -29,13 +31,14 @@ use crate::compute::ComputeError;
 use crate::emotion::Emotion;
 use crate::generator::{Frame, Generator};
 use crate::motion::Motion;
-use crate::pipeline::{FaceFrame, MOTION_FPS, SpeechToMotion};
+use crate::pipeline::{MOTION_FPS, SpeechToMotion};
 use crate::timing::StageTimes;
 
 use jitter::JitterBuffer;
 use speech::SpeechQueue;
 use voice::VoiceLine;
 
+pub use output::{SessionCounts, SessionEvent, SessionFrame};
 pub use speech::SPEECH_CAPACITY_SECS;
 pub use voice::VOICE_PACKET;
 
@@ -61,52 +64,10 @@ const FRAMES_AT_ONCE: usize = 3;
 const VOICE_AHEAD: Duration = Duration::from_millis(45);
 /// How far an interrupted mouth is on its way to rest in the frames after: shut within 80 ms.
 const SETTLE: [f32; 2] = [0.5, 1.0];
-
-/// A frame that is ready to be drawn.
-#[derive(Clone, Debug)]
-pub struct SessionFrame {
-    /// Media clock of the frame's start.
-    pub clock: u64,
-    /// When the last sound came in that the frame depends on.
-    pub heard: Duration,
-    /// When the frame was decided.
-    pub decided: Duration,
-    /// What the face does.
-    pub face: FaceFrame,
-}
-
-/// Something that leaves a session other than pictures.
-#[derive(Clone, Copy, Debug, PartialEq)]
-#[expect(
-    clippy::large_enum_variant,
-    reason = "it lives on the stack for a moment; a box would be an allocation a packet"
-)]
-pub enum SessionEvent {
-    /// A packet of voice, mono at 48 kHz.
-    Voice {
-        /// Media clock of the first sample.
-        clock: u64,
-        /// How long from now it should leave.
-        wait: Duration,
-        /// The samples.
-        pcm: [f32; VOICE_PACKET],
-    },
-    /// Speech that was marked complete by [`Session::end_speech`] has left as voice, to its end.
-    Spoken,
-}
-
-/// How many of what a session has handled.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct SessionCounts {
-    /// Frames handed out.
-    pub frames: u64,
-    /// Frames dropped because drawing did not keep up.
-    pub dropped: u64,
-    /// Samples of microphone sound dropped.
-    pub microphone_dropped: u64,
-    /// Samples of the media clock that were jumped over.
-    pub jumped: u64,
-}
+/// What stays below this (-60 dBFS) is silence to the motion model.
+const AUDIBLE: f32 = 0.001;
+/// More than the motion model remembers: after so much silence its state does not depend on how long it lasted.
+const FORGOTTEN: Duration = Duration::from_secs(2);
 
 /// See the module's text.
 pub struct Session {
@@ -125,8 +86,11 @@ pub struct Session {
     shown: [f32; EXPRESSION],
     settling: usize,
     settle_from: [f32; EXPRESSION],
-    /// Clock at which an utterance that was marked complete is over.
-    utterance_end: Option<u64>,
+    /// Utterances that are complete and on their way: clock of their end, and their mark.
+    leaving: VecDeque<(u64, u64)>,
+    watched: bool,
+    /// Samples since something was heard.
+    quiet: u64,
     /// How long sound waited for the clock.
     capture: StageTimes,
 }
@@ -159,7 +123,9 @@ impl Session {
             shown: [0.0; EXPRESSION],
             settling: SETTLE.len(),
             settle_from: [0.0; EXPRESSION],
-            utterance_end: None,
+            leaving: VecDeque::new(),
+            watched: true,
+            quiet: 0,
             capture: StageTimes::new(),
         })
     }
@@ -176,10 +142,14 @@ impl Session {
         self.queue.push(pcm)
     }
 
-    /// Nothing more belongs to the queued speech; [`SessionEvent::Spoken`] follows when it has been said.
-    pub fn end_speech(&mut self) {
-        self.queue.end();
-        self.utterance_end = Some(self.clock + self.queue.len() as u64);
+    /// What was queued so far is an utterance; [`SessionEvent::Spoken`] with `mark` follows when it has been said.
+    pub fn end_speech(&mut self, mark: u64) {
+        self.queue.end(mark);
+    }
+
+    /// Whether anybody watches. The session may rest while nobody does (see the module's text).
+    pub fn set_watched(&mut self, watched: bool) {
+        self.watched = watched;
     }
 
     /// Speech that waits to be said.
@@ -209,7 +179,7 @@ impl Session {
         self.voice.hush();
         self.speech.forget();
         self.frames.clear();
-        self.utterance_end = None;
+        self.leaving.clear();
         (self.settling, self.settle_from) = (0, self.shown);
     }
 
@@ -248,10 +218,19 @@ impl Session {
             self.capture.record(now.saturating_sub(heard));
             self.clock += BLOCK as u64;
             self.voice.push(&block);
+            while let Some(mark) = self.queue.said() {
+                self.leaving.push_back((self.clock, mark));
+            }
+            let audible = block.iter().any(|sample| sample.abs() > AUDIBLE);
+            self.quiet = if audible { 0 } else { self.quiet + BLOCK as u64 };
+            if !self.watched && self.quiet > samples(FORGOTTEN) {
+                self.counts.rested += BLOCK as u64;
+                continue;
+            }
             self.speech.push(&block)?;
             while let Some(face) = self.speech.next_frame() {
                 decided += 1;
-                let clock = face.index * FRAME_SAMPLES + self.counts.jumped;
+                let clock = face.index * FRAME_SAMPLES + self.counts.jumped + self.counts.rested;
                 let frame = SessionFrame { clock, heard, decided: now, face };
                 self.frames.push_back(frame);
                 if self.frames.len() > FRAMES_IN_FLIGHT {
@@ -274,9 +253,7 @@ impl Session {
         self.counts.jumped += jump;
         self.voice.jump(jump);
         self.microphone.clear();
-        if let Some(end) = &mut self.utterance_end {
-            *end += jump;
-        }
+        self.leaving.iter_mut().for_each(|(end, _)| *end += jump);
     }
 
     /// Fills the next block of sound if it is time for it, and says when it came in.
@@ -336,11 +313,10 @@ impl Session {
             let wait = duration((clock + delay).saturating_sub(self.clock));
             return Some(SessionEvent::Voice { clock, wait, pcm });
         }
-        // An utterance may take longer than was queued when it was marked: its sender was slow.
-        let over = self.queue.len() == 0 && self.utterance_end.is_some_and(|end| self.voice.position() >= end);
-        over.then(|| {
-            self.utterance_end = None;
-            SessionEvent::Spoken
+        let &(end, mark) = self.leaving.front()?;
+        (self.voice.position() >= end).then(|| {
+            self.leaving.pop_front();
+            SessionEvent::Spoken { mark }
         })
     }
 

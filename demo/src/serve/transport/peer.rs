@@ -33,8 +33,8 @@ use super::sdp::{Codec, Offer};
 use super::send::{self, Marks, Outgoing, Pictures};
 use super::{PeerEvents, SignalError, VideoUnit, VoiceUnit, dtls, feedback};
 
-/// A browser that was answered has to be connected by then.
-const TO_CONNECT: Duration = Duration::from_secs(20);
+/// A browser that was answered has to be connected by then; until then it holds a place that others may want.
+const TO_CONNECT: Duration = Duration::from_secs(8);
 /// A browser that is silent for so long is gone; it checks its consent every few seconds at the latest and sends feedback much more often.
 const SILENCE: Duration = Duration::from_secs(5);
 /// Gathering is one local address; it takes no time, unless the stack died.

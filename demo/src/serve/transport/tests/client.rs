@@ -130,6 +130,10 @@ const MICROPHONE_SSRC: u32 = 77;
 
 impl Client {
     pub(super) async fn new(role: Role) -> Client {
+        Client::at("127.0.0.1:0", role).await
+    }
+
+    pub(super) async fn at(address: &'static str, role: Role) -> Client {
         let mut media = MediaEngine::default();
         media.register_default_codecs().unwrap();
         let registry = register_default_interceptors(Registry::new(), &mut media).unwrap();
@@ -152,7 +156,7 @@ impl Client {
                 remote_video: remote_video.clone(),
             }))
             .with_runtime(Arc::new(TokioRuntime))
-            .with_udp_addrs(vec!["127.0.0.1:0"])
+            .with_udp_addrs(vec![address])
             .build()
             .await
             .unwrap();

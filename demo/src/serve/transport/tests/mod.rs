@@ -62,6 +62,20 @@ async fn pictures_and_voice_arrive_with_the_media_clock() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn it_works_over_ipv6() {
+    let address = std::net::SocketAddr::from((std::net::Ipv6Addr::LOCALHOST, 0));
+    let transport = Transport::bind(Options { address, ..Options::default() }).await.unwrap();
+    let (mut client, log) = (Client::at("[::1]:0", Role::Watch).await, Arc::new(Log::default()));
+    let (peer, answer) = transport.accept(Role::Watch, &client.offer, log.clone()).await.unwrap();
+    client.take(&answer).await;
+    eventually("connected", || Log::count(&log.connected) == 1).await;
+    peer.video(picture(0, true));
+    assert!(client.video.recv().await.is_some());
+    peer.close().await;
+    client.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_microphone_arrives() {
     let transport = transport(Weather::default()).await;
     for role in [Role::Microphone, Role::Call] {

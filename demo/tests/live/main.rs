@@ -1,137 +1,17 @@
 //! The live server from outside: who gets what status, what the speak socket says, and that sessions leave nothing behind.
 
+mod hostile;
+mod network;
+mod server;
+
 use std::fs;
-use std::io::{BufRead as _, BufReader};
-use std::net::TcpStream;
-use std::process::{Child, Command, Stdio};
+use std::process::Command;
 use std::time::{Duration, Instant};
 
-use serde_json::{Value, json};
-use tungstenite::client::IntoClientRequest as _;
-use tungstenite::stream::MaybeTlsStream;
-use tungstenite::{Message, WebSocket};
-use ureq::http::Response;
-use ureq::{Agent, Body};
+use serde_json::json;
+use tungstenite::Message;
 
-/// A server of its own for each test; ended when dropped.
-struct Server {
-    child: Child,
-    address: String,
-}
-
-impl Server {
-    fn start(arguments: &[&str]) -> Self {
-        let mut child = Command::new(env!("CARGO_BIN_EXE_vultus"))
-            .args(["serve", "--port", "0", "--media-port", "0", "--size", "256", "--backend", "cpu"])
-            .args(arguments)
-            .stderr(Stdio::piped())
-            .spawn()
-            .unwrap();
-        let mut lines = BufReader::new(child.stderr.take().unwrap()).lines();
-        let line = lines.next().expect("the server said nothing").unwrap();
-        let address = line.split("http://localhost:").nth(1).unwrap_or_else(|| panic!("{line}"));
-        let port = address.split('/').next().unwrap();
-        // Somebody has to read what else it says.
-        let address = format!("127.0.0.1:{port}");
-        std::thread::spawn(move || lines.for_each(drop));
-        Self { child, address }
-    }
-
-    fn agent() -> Agent {
-        Agent::config_builder().http_status_as_error(false).build().into()
-    }
-
-    fn get(&self, path: &str, headers: &[(&str, &str)]) -> Response<Body> {
-        let request = Self::agent().get(format!("http://{}{path}", self.address));
-        headers.iter().fold(request, |request, (name, value)| request.header(*name, *value)).call().unwrap()
-    }
-
-    fn offer(&self, path: &str, kind: &str, body: &[u8]) -> Response<Body> {
-        let request = Self::agent().post(format!("http://{}{path}", self.address));
-        request.header("Content-Type", kind).send(body).unwrap()
-    }
-
-    fn json(&self, path: &str) -> Value {
-        serde_json::from_reader(self.get(path, &[]).into_body().into_reader()).unwrap()
-    }
-
-    fn speak(&self, query: &str) -> Channel {
-        self.try_speak(query).unwrap_or_else(|error| panic!("{query}: {error}"))
-    }
-
-    fn try_speak(&self, query: &str) -> Result<Channel, tungstenite::Error> {
-        let request = format!("ws://{}/v1/speak?{query}", self.address).into_client_request()?;
-        let (socket, _) = tungstenite::connect(request)?;
-        let MaybeTlsStream::Plain(stream) = socket.get_ref() else { panic!("loopback is plain") };
-        stream.set_read_timeout(Some(Duration::from_secs(60))).unwrap();
-        Ok(Channel(socket))
-    }
-
-    /// Resident memory in KiB, threads, open files.
-    fn held(&self) -> (u64, u64, usize) {
-        let pid = self.child.id();
-        let status = fs::read_to_string(format!("/proc/{pid}/status")).unwrap();
-        let number = |key: &str| {
-            let line = status.lines().find_map(|line| line.strip_prefix(key)).unwrap();
-            line.split_whitespace().next().unwrap().parse().unwrap()
-        };
-        (number("VmRSS:"), number("Threads:"), fs::read_dir(format!("/proc/{pid}/fd")).unwrap().count())
-    }
-}
-
-impl Drop for Server {
-    fn drop(&mut self) {
-        self.child.kill().unwrap();
-        self.child.wait().unwrap();
-    }
-}
-
-struct Channel(WebSocket<MaybeTlsStream<TcpStream>>);
-
-impl Channel {
-    fn tell(&mut self, message: &Value) {
-        self.0.send(Message::text(message.to_string())).unwrap();
-    }
-
-    /// The next message of this type; others are passed over.
-    fn wait(&mut self, kind: &str) -> Value {
-        self.wait_for(kind, |_| true)
-    }
-
-    fn wait_for(&mut self, kind: &str, fits: impl Fn(&Value) -> bool) -> Value {
-        let end = Instant::now() + Duration::from_secs(60);
-        while Instant::now() < end {
-            let message = self.0.read().unwrap_or_else(|error| panic!("waiting for {kind}: {error}"));
-            if let Message::Text(text) = message {
-                let value: Value = serde_json::from_str(&text).unwrap();
-                if value["type"] == kind && fits(&value) {
-                    return value;
-                }
-            }
-        }
-        panic!("no {kind} came");
-    }
-
-    fn say(&mut self, seconds: f32) {
-        let samples = (0..(24_000.0 * seconds) as u32).map(|n| (9000.0 * (n as f32 * 0.05).sin()) as i16);
-        self.0.send(Message::binary(samples.flat_map(i16::to_le_bytes).collect::<Vec<u8>>())).unwrap();
-    }
-
-    /// Whether the server closed it (an error message may come before).
-    fn is_cut(&mut self) -> bool {
-        loop {
-            match self.0.read() {
-                Ok(Message::Close(_)) | Err(_) => return true,
-                Ok(_) => {}
-            }
-        }
-    }
-}
-
-fn sentence(response: Response<Body>) -> String {
-    let value: Value = serde_json::from_reader(response.into_body().into_reader()).expect("errors are JSON");
-    value["error"].as_str().expect("errors have a sentence").to_owned()
-}
+use server::{Server, sentence};
 
 #[test]
 fn requests_that_are_wrong_get_their_status_and_a_sentence() {
@@ -185,6 +65,29 @@ fn an_avatar_of_the_users_own_has_a_name_and_a_portrait() {
     assert!(!list.to_string().contains(dir.path().to_str().unwrap()), "the path is shown: {list}");
     assert_eq!(server.get("/v1/avatars/my%20face.jpg", &[]).status(), 200);
     server.speak("").wait("ready");
+}
+
+#[test]
+fn a_microphone_that_is_not_there_is_one_sentence() {
+    let refused =
+        Command::new(env!("CARGO_BIN_EXE_vultus")).args(["serve", "--mic", "no such microphone"]).output().unwrap();
+    assert!(!refused.status.success());
+    let words = String::from_utf8(refused.stderr).unwrap();
+    assert!(words.contains("microphone") && words.lines().count() == 1, "{words}");
+}
+
+#[test]
+#[cfg(target_os = "linux")]
+fn a_machine_without_a_sound_card_is_one_sentence() {
+    let empty = tempfile::NamedTempFile::new().unwrap();
+    let refused = Command::new(env!("CARGO_BIN_EXE_vultus"))
+        .args(["serve", "--mic", "--port", "0", "--media-port", "0"])
+        .env("ALSA_CONFIG_PATH", empty.path())
+        .output()
+        .unwrap();
+    assert!(!refused.status.success());
+    let words = String::from_utf8(refused.stderr).unwrap();
+    assert!(words.contains("microphone") && words.lines().count() == 1, "{words}");
 }
 
 #[test]

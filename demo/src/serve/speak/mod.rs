@@ -1,7 +1,10 @@
 //! `/v1/speak`: speech as PCM from text-to-speech and agents, and the control channel of a session.
 //!
-//! Binary messages are mono PCM, text messages JSON. Sound may come faster than it can be said: [`BACKLOG_SECS`] wait here beside what
-//! waits in the session; beyond that the socket is not read, so the sender feels it. (An interrupt behind such a backlog would wait too.)
+//! Binary messages are mono PCM, text messages JSON. Sound may come faster than it can be said: a minute and a half waits in the
+//! [`Backlog`] beside what waits in the session; beyond that the socket is not read, so the sender feels it. (An interrupt behind such a
+//! backlog would wait too.)
+
+mod backlog;
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -10,31 +13,28 @@ use std::time::Duration;
 use axum::extract::rejection::QueryRejection;
 use axum::extract::ws::rejection::WebSocketUpgradeRejection;
 use axum::extract::ws::{CloseFrame, Message, WebSocket, WebSocketUpgrade, close_code};
-use axum::extract::{Query, State};
+use axum::extract::{Extension, Query, State};
 use axum::http::StatusCode;
 use axum::response::Response;
 use serde::Deserialize;
 use serde_json::{Value, json};
 use tokio::sync::broadcast::error::RecvError;
 use tokio::time::{Instant, MissedTickBehavior, interval};
-use vultus::audio::Resampler;
-use vultus::session::CLOCK_RATE;
+use tungstenite::error::CapacityError;
 
+use self::backlog::{Backlog, Format};
 use super::App;
+use super::lines::Line;
 use super::refusal::Refusal;
-use super::rooms::{Room, RoomEvent};
+use super::rooms::{Hold, RoomEvent};
 use super::signal::{self, Wish};
 use super::studio::Studio;
 
 const PROTOCOL: &str = "vultus.v1";
 /// Longest message, bytes.
 const MESSAGE: usize = 1 << 20;
-/// Seconds of sound that wait for room in the session.
-const BACKLOG_SECS: usize = 90;
-/// Pieces of sound that are handed to the session at a time, each a tenth of a second: resampling a whole minute at once would hold up
-/// everybody else's packets.
-const PIECES: usize = 5;
-const PIECES_PER_SEC: usize = 10;
+/// Utterances of one client that may wait to be said; another end is refused.
+const UTTERANCES: usize = 64;
 /// How often the backlog is looked after, and how often figures are sent.
 const TICK: Duration = Duration::from_millis(20);
 const STATS: Duration = Duration::from_secs(1);
@@ -43,18 +43,15 @@ const PING: Duration = Duration::from_secs(5);
 const VANISHED: Duration = Duration::from_secs(20);
 /// A client that takes no message for this long is cut.
 const STALLED: Duration = Duration::from_secs(10);
+/// A socket that is closed with a message half read stays open for so long: were it shut at once, the client's system would throw away
+/// what the client has not read, the reason of the close.
+const LINGER: Duration = Duration::from_secs(1);
 
 /// How the sound is sent.
 #[derive(Debug, Deserialize)]
 pub(super) struct Sound {
     rate: Option<usize>,
     format: Option<String>,
-}
-
-#[derive(Clone, Copy, PartialEq)]
-enum Format {
-    S16,
-    F32,
 }
 
 /// Control messages.
@@ -70,6 +67,7 @@ enum Control {
 
 pub(super) async fn speak(
     State(app): State<App>,
+    Extension(line): Extension<Arc<Line>>,
     wish: Result<Query<Wish>, QueryRejection>,
     sound: Result<Query<Sound>, QueryRejection>,
     upgrade: Result<WebSocketUpgrade, WebSocketUpgradeRejection>,
@@ -83,57 +81,49 @@ pub(super) async fn speak(
     if !(8_000..=192_000).contains(&rate) {
         return Err(Refusal::bad_request(format!("a rate of {rate} Hz is out of range; give one from 8000 to 192000")));
     }
-    let format = match sound.format.as_deref().unwrap_or("s16le") {
-        "s16le" => Format::S16,
-        "f32le" => Format::F32,
-        other => return Err(Refusal::bad_request(format!("there is no format {other:?}; use s16le or f32le"))),
-    };
-    let resampler = Resampler::low_delay(rate, CLOCK_RATE as usize, 1).map_err(Refusal::internal)?;
+    let format = sound.format.as_deref().unwrap_or(Format::S16.name());
+    let format = Format::named(format)
+        .ok_or_else(|| Refusal::bad_request(format!("there is no format {format:?}; use s16le or f32le")))?;
+    let backlog = Backlog::new(format, rate).map_err(Refusal::internal)?;
     let room = wish.room(&app.rooms).await?;
+    let busy = line.occupy();
     let studio = Arc::clone(app.rooms.studio());
     Ok(upgrade.protocols([PROTOCOL]).max_message_size(MESSAGE).on_upgrade(move |socket| async move {
-        let holder = room.hold();
-        let channel = Channel {
-            socket,
-            room: Arc::clone(&room),
-            studio,
-            holder,
-            rate,
-            format,
-            resampler,
-            backlog: VecDeque::new(),
-            refused: Vec::new(),
-            ending: false,
-            awaits_spoken: false,
-        };
-        channel.serve().await;
-        room.release(holder);
+        Channel { socket, room, studio, backlog, awaited: VecDeque::new() }.serve().await;
+        drop(busy);
     }))
 }
 
 struct Channel {
     socket: WebSocket,
-    room: Arc<Room>,
+    room: Hold,
     studio: Arc<Studio>,
-    holder: u64,
-    rate: usize,
-    format: Format,
-    resampler: Resampler,
-    /// Sound that waits for room, at the client's rate.
-    backlog: VecDeque<f32>,
-    /// A piece at 48 kHz that the session had no room for.
-    refused: Vec<f32>,
-    /// The client has said that its speech is complete, and not all of it has been handed on.
-    ending: bool,
-    awaits_spoken: bool,
+    backlog: Backlog,
+    /// Marks of the utterances that the client has ended and that have not been said yet.
+    awaited: VecDeque<u64>,
 }
 
 /// The channel is over; a client that did something wrong is told what.
 struct Over(Option<(u16, String)>);
 
+impl Over {
+    fn told(code: u16, sentence: impl Into<String>) -> Self {
+        Self(Some((code, sentence.into())))
+    }
+}
+
 impl From<axum::Error> for Over {
-    fn from(_: axum::Error) -> Self {
-        Self(None)
+    fn from(error: axum::Error) -> Self {
+        use tungstenite::Error;
+        match error.into_inner().downcast_ref() {
+            Some(Error::Capacity(CapacityError::MessageTooLong { .. })) => {
+                let sentence = format!("a message may have {} KiB; send sound in smaller pieces", MESSAGE >> 10);
+                Self::told(close_code::SIZE, sentence)
+            }
+            Some(Error::Utf8(_)) => Self::told(close_code::INVALID, "a text message is no text"),
+            Some(Error::Protocol(error)) => Self::told(close_code::PROTOCOL, error.to_string()),
+            _ => Self(None),
+        }
     }
 }
 
@@ -143,48 +133,46 @@ impl Channel {
             let reason = sentence.chars().take(100).collect::<String>();
             // The client may be gone.
             let _ = self.send(&json!({ "type": "error", "error": sentence })).await;
-            let _ = self.socket.send(Message::Close(Some(CloseFrame { code, reason: reason.into() }))).await;
+            let close = Message::Close(Some(CloseFrame { code, reason: reason.into() }));
+            let _ = tokio::time::timeout(STALLED, self.socket.send(close)).await;
+            // Nobody waits for the session meanwhile.
+            drop(self.room);
+            tokio::time::sleep(LINGER).await;
+            drop(self.socket);
         }
     }
 
     async fn run(&mut self) -> Result<(), Over> {
         let mut events = self.room.events();
-        let format = if self.format == Format::S16 { "s16le" } else { "f32le" };
-        let id = self.room.id.clone();
-        self.send(&json!({ "type": "ready", "session": id, "rate": self.rate, "format": format })).await?;
+        let (id, rate, format) = (self.room.id.clone(), self.backlog.rate(), self.backlog.format().name());
+        self.send(&json!({ "type": "ready", "session": id, "rate": rate, "format": format })).await?;
         self.send_state().await?;
         let mut tick = interval(TICK);
-        tick.set_missed_tick_behavior(MissedTickBehavior::Skip);
+        // However long a round takes, the socket is read in between.
+        tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let (mut told, mut asked, mut heard) = (Instant::now(), Instant::now(), Instant::now());
         let mut speaking = false;
         loop {
-            let full = self.backlog.len() > BACKLOG_SECS * self.rate;
+            let full = self.backlog.is_full();
             tokio::select! {
-                message = self.socket.recv(), if !full => match message {
-                    Some(message) => {
-                        heard = Instant::now();
-                        self.heed(message?).await?;
-                    }
-                    None => return Ok(()),
-                },
+                // The reason of an end before the end, and neither behind what a client floods us with.
+                biased;
                 event = events.recv() => match event {
                     Ok(RoomEvent::Changed) => self.send_state().await?,
-                    Ok(RoomEvent::Spoken) => {
-                        self.room.give_floor(self.holder);
-                        if std::mem::take(&mut self.awaits_spoken) {
-                            self.send(&json!({ "type": "spoken" })).await?;
-                        }
-                    }
+                    Ok(RoomEvent::Spoken(mark)) => self.spoken(mark).await?,
                     Ok(RoomEvent::Interrupted) => {
                         self.forget();
                         self.send(&json!({ "type": "interrupted" })).await?;
                     }
-                    Ok(RoomEvent::Failed(why)) => return Err(Over(Some((close_code::ERROR, why)))),
+                    Ok(RoomEvent::Failed(why)) => return Err(Over::told(close_code::ERROR, why)),
                     Err(RecvError::Lagged(_)) => self.send_state().await?,
                     Err(RecvError::Closed) => return Ok(()),
                 },
                 _ = tick.tick() => {
-                    self.hand_on()?;
+                    let Ok(live) = self.room.live() else {
+                        return Err(Over::told(close_code::NORMAL, "the session has ended"));
+                    };
+                    self.backlog.hand_on(&live);
                     if full {
                         // It is we who do not read.
                         heard = Instant::now();
@@ -207,6 +195,13 @@ impl Channel {
                         self.send(&Value::Object(report)).await?;
                     }
                 }
+                message = self.socket.recv(), if !full => match message {
+                    Some(message) => {
+                        heard = Instant::now();
+                        self.heed(message?).await?;
+                    }
+                    None => return Ok(()),
+                },
             }
         }
     }
@@ -231,66 +226,35 @@ impl Channel {
     }
 
     fn take_sound(&mut self, bytes: &[u8]) -> Result<(), Over> {
-        let unit = if self.format == Format::S16 { 2 } else { 4 };
+        let unit = self.backlog.format().unit();
         if !bytes.len().is_multiple_of(unit) {
             let sentence = format!("a message of {} bytes is not whole samples of {unit} bytes", bytes.len());
-            return Err(Over(Some((close_code::INVALID, sentence))));
+            return Err(Over::told(close_code::INVALID, sentence));
         }
         if bytes.is_empty() {
             return Ok(());
         }
-        if !self.room.take_floor(self.holder) {
-            let sentence = "another client is speaking in this session".to_owned();
-            return Err(Over(Some((close_code::POLICY, sentence))));
+        if !self.room.take_floor() {
+            return Err(Over::told(close_code::POLICY, "another client is speaking in this session"));
         }
-        let pcm: Vec<f32> = match self.format {
-            Format::S16 => {
-                bytes.as_chunks::<2>().0.iter().map(|b| f32::from(i16::from_le_bytes(*b)) / 32768.0).collect()
-            }
-            Format::F32 => {
-                // What is no number must not get into the resampler's memory.
-                let clean = |b: &[u8; 4]| Some(f32::from_le_bytes(*b)).filter(|x| x.is_finite()).unwrap_or(0.0);
-                bytes.as_chunks::<4>().0.iter().map(|b| clean(b).clamp(-1.0, 1.0)).collect()
-            }
-        };
-        self.backlog.extend(pcm);
+        self.backlog.push(bytes);
         Ok(())
     }
 
-    /// What waits is not said.
+    /// What waits is not said, and what was said is not reported.
     fn forget(&mut self) {
-        self.backlog.clear();
-        self.refused.clear();
-        self.resampler.forget();
-        (self.ending, self.awaits_spoken) = (false, false);
+        self.backlog.forget();
+        self.awaited.clear();
     }
 
-    /// Hands as much of the backlog on as there is room for.
-    fn hand_on(&mut self) -> Result<(), Over> {
-        let gone = |_| Over(Some((close_code::NORMAL, "the session has ended".to_owned())));
-        let live = self.room.live().map_err(gone)?;
-        for _ in 0..PIECES {
-            let mut piece = std::mem::take(&mut self.refused);
-            if piece.is_empty() {
-                let count = self.backlog.len().min(self.rate / PIECES_PER_SEC);
-                let pcm: Vec<f32> = self.backlog.drain(..count).collect();
-                self.resampler.push(&pcm, |samples| piece.extend_from_slice(samples));
-                if self.backlog.is_empty() && self.ending {
-                    // The last samples are still in the filter.
-                    self.resampler.finish(|samples| piece.extend_from_slice(samples));
-                }
-            }
-            if piece.is_empty() {
-                break;
-            }
-            if let Err(back) = live.say(piece) {
-                self.refused = back;
-                return Ok(());
-            }
+    /// The utterance of this mark is over, whoever said it. Of a channel's utterances that one ends after those before it.
+    async fn spoken(&mut self, mark: u64) -> Result<(), Over> {
+        let Some(at) = self.awaited.iter().position(|awaited| *awaited == mark) else { return Ok(()) };
+        for _ in self.awaited.drain(..=at).collect::<Vec<_>>() {
+            self.send(&json!({ "type": "spoken" })).await?;
         }
-        if self.ending && self.backlog.is_empty() {
-            self.awaits_spoken = true;
-            self.ending = live.end_speech().is_err();
+        if self.awaited.is_empty() && self.backlog.is_empty() {
+            self.room.give_floor();
         }
         Ok(())
     }
@@ -312,8 +276,14 @@ impl Channel {
                 self.forget();
                 self.room.interrupt()
             }
+            Control::End if self.awaited.len() >= UTTERANCES => {
+                let sentence = format!("{UTTERANCES} utterances are waiting to be said; wait for one to be spoken");
+                Err(Refusal::new(StatusCode::TOO_MANY_REQUESTS, sentence))
+            }
             Control::End => {
-                self.ending = true;
+                let mark = self.room.mark();
+                self.backlog.end(mark);
+                self.awaited.push_back(mark);
                 Ok(())
             }
             Control::Playout { av_offset_ms } => self.room.correct_lead(av_offset_ms),
@@ -326,7 +296,7 @@ impl Channel {
         let state = json!({
             "type": "state",
             "speaking": status.speaking,
-            "queued_ms": (status.queued.as_millis() as usize) + self.backlog.len() * 1000 / self.rate,
+            "queued_ms": (status.queued.as_millis() as usize) + self.backlog.millis(),
             "emotion": look.emotion.name(),
             "intensity": look.intensity,
             "avatar": look.avatar,

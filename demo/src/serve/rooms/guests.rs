@@ -1,0 +1,137 @@
+//! Who is connected to a room.
+
+use std::sync::Arc;
+
+use axum::http::StatusCode;
+
+use super::{Room, Unanswered, lock, secret};
+use crate::serve::refusal::Refusal;
+use crate::serve::transport::{Peer, Role};
+
+/// Connections that one room has places for. More are refused.
+const GUESTS: usize = 64;
+
+/// Somebody's connection.
+pub(super) struct Guest {
+    peer: Option<Arc<Peer>>,
+    watches: bool,
+    microphone: bool,
+    connected: bool,
+    /// What the path carries, bits a second.
+    pub(super) bits: Option<u32>,
+    /// Counts the offer until the connection stands.
+    unanswered: Option<Unanswered>,
+}
+
+impl Guest {
+    /// The peer, if it gets pictures and voice.
+    pub(super) fn watching(&self) -> Option<&Arc<Peer>> {
+        self.peer.as_ref().filter(|_| self.watches && self.connected)
+    }
+}
+
+/// A place that was made for a peer. Given back when dropped, unless the peer has taken its seat.
+pub(in crate::serve) struct Place {
+    room: Arc<Room>,
+    pub(in crate::serve) id: String,
+    taken: bool,
+}
+
+impl Place {
+    /// The peer has its answer. Where it is gone already, dropping it frees it.
+    pub(in crate::serve) fn seat(mut self, peer: Peer) {
+        if let Some(guest) = lock(&self.room.hub.guests).get_mut(&self.id) {
+            guest.peer = Some(Arc::new(peer));
+            // A room that ended meanwhile has said goodbye to everybody else.
+            self.taken = self.room.live().is_ok();
+        }
+    }
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        if !self.taken {
+            self.room.leave(&self.id);
+        }
+    }
+}
+
+impl Room {
+    /// Makes place for a peer: one microphone a room.
+    pub(in crate::serve) fn admit(
+        self: &Arc<Self>,
+        role: Role,
+        unanswered: Option<Unanswered>,
+    ) -> Result<Place, Refusal> {
+        let (watches, microphone) = (role != Role::Microphone, role != Role::Watch);
+        let id = secret();
+        {
+            let mut guests = lock(&self.hub.guests);
+            if microphone && guests.values().any(|guest| guest.microphone) {
+                return Err(Refusal::new(StatusCode::CONFLICT, "this session has a microphone already"));
+            }
+            if guests.len() >= GUESTS {
+                let sentence = format!("this session has {GUESTS} connections already; try again later");
+                return Err(Refusal::later(StatusCode::SERVICE_UNAVAILABLE, sentence, 10));
+            }
+            let guest = Guest { peer: None, watches, microphone, connected: false, bits: None, unanswered };
+            guests.insert(id.clone(), guest);
+        }
+        if let Some(rooms) = self.rooms.upgrade() {
+            lock(&rooms.peers).insert(id.clone(), Arc::clone(self));
+        }
+        Ok(Place { room: Arc::clone(self), id, taken: false })
+    }
+
+    /// Media flow to or from this peer now.
+    pub(in crate::serve) fn connected(&self, peer: &str) {
+        if let Some(guest) = lock(&self.hub.guests).get_mut(peer) {
+            guest.connected = true;
+            guest.unanswered = None;
+        }
+        self.update_watched();
+    }
+
+    /// The peer is gone.
+    pub(in crate::serve) fn leave(&self, peer: &str) {
+        let guest = lock(&self.hub.guests).remove(peer);
+        if let Some(rooms) = self.rooms.upgrade() {
+            lock(&rooms.peers).remove(peer);
+        }
+        if guest.is_some() {
+            self.update_watched();
+            self.left();
+        }
+    }
+
+    pub(in crate::serve) fn peer(&self, id: &str) -> Option<Arc<Peer>> {
+        lock(&self.hub.guests).get(id)?.peer.clone()
+    }
+
+    pub(super) fn peers(&self) -> Vec<Arc<Peer>> {
+        lock(&self.hub.guests).values().filter_map(|guest| guest.peer.clone()).collect()
+    }
+
+    /// What the path to a peer carries. Everybody gets the same pictures, so the weakest path decides.
+    pub(in crate::serve) fn set_bits(&self, peer: &str, bits: u32) {
+        let least = {
+            let mut guests = lock(&self.hub.guests);
+            if let Some(guest) = guests.get_mut(peer) {
+                guest.bits = Some(bits);
+            }
+            guests.values().filter_map(|guest| guest.bits).min()
+        };
+        if let (Some(bits), Ok(live)) = (least, self.live()) {
+            // A busy session hears the next estimate.
+            let _ = live.set_bits(bits);
+        }
+    }
+
+    fn update_watched(&self) {
+        // Told under the lock, so that the last word is the right one.
+        let guests = lock(&self.hub.guests);
+        if let Ok(live) = self.live() {
+            live.set_watched(guests.values().any(|guest| guest.watches && guest.connected));
+        }
+    }
+}

@@ -1,0 +1,57 @@
+//! What leaves a session.
+
+use std::time::Duration;
+
+use super::VOICE_PACKET;
+use crate::pipeline::FaceFrame;
+
+/// A frame that is ready to be drawn.
+#[derive(Clone, Debug)]
+pub struct SessionFrame {
+    /// Media clock of the frame's start.
+    pub clock: u64,
+    /// When the last sound came in that the frame depends on.
+    pub heard: Duration,
+    /// When the frame was decided.
+    pub decided: Duration,
+    /// What the face does.
+    pub face: FaceFrame,
+}
+
+/// Something that leaves a session other than pictures.
+#[derive(Clone, Copy, Debug, PartialEq)]
+#[expect(
+    clippy::large_enum_variant,
+    reason = "it lives on the stack for a moment; a box would be an allocation a packet"
+)]
+pub enum SessionEvent {
+    /// A packet of voice, mono at 48 kHz.
+    Voice {
+        /// Media clock of the first sample.
+        clock: u64,
+        /// How long from now it should leave.
+        wait: Duration,
+        /// The samples.
+        pcm: [f32; VOICE_PACKET],
+    },
+    /// Speech that was marked complete by [`Session::end_speech`] has left as voice, to its end.
+    Spoken {
+        /// What it was marked with.
+        mark: u64,
+    },
+}
+
+/// How many of what a session has handled.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct SessionCounts {
+    /// Frames handed out.
+    pub frames: u64,
+    /// Frames dropped because drawing did not keep up.
+    pub dropped: u64,
+    /// Samples of microphone sound dropped.
+    pub microphone_dropped: u64,
+    /// Samples of the media clock that were jumped over.
+    pub jumped: u64,
+    /// Samples of the media clock in which nobody watched and nothing was heard, so that no frames were made.
+    pub rested: u64,
+}

@@ -1,0 +1,256 @@
+//! A session on a thread of its own: sound and wishes in, encoded media out, in real time.
+//!
+//! | queue | capacity | when full |
+//! |---|---|---|
+//! | commands, to the thread | 256 | microphone sound is dropped and counted; everything else is refused |
+//! | speech, in the session | [`SPEECH_CAPACITY_SECS`] | refused; the caller waits |
+//!
+//! What leaves goes to a [`MediaSink`], which must not block. Frames are dropped in the session only (see [`crate::session`]).
+
+mod worker;
+
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::mpsc::{SyncSender, TrySendError, sync_channel};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
+use std::{io, thread};
+
+use bytes::Bytes;
+
+use super::RenderError;
+use crate::emotion::Emotion;
+use crate::generator::Generator;
+use crate::session::{CLOCK_RATE, SPEECH_CAPACITY_SECS, Session, SessionCounts};
+use crate::timing::StageSummary;
+use worker::Worker;
+
+/// Commands that may wait for the thread: more than two seconds of microphone sound.
+const COMMANDS: usize = 256;
+
+/// A frame of video as it leaves.
+#[derive(Clone, Debug)]
+pub struct VideoUnit {
+    /// H.264, annex B.
+    pub data: Bytes,
+    /// Whether a decoder can start here.
+    pub key: bool,
+    /// Media clock (48 kHz) of the frame's start.
+    pub clock: u64,
+    /// When the last sound came in that the frame depends on.
+    pub heard: Instant,
+    /// When the frame was ready.
+    pub encoded: Instant,
+}
+
+/// A packet of voice as it leaves.
+#[derive(Clone, Debug)]
+pub struct VoiceUnit {
+    /// One Opus packet of 20 ms, mono.
+    pub data: Bytes,
+    /// Media clock (48 kHz) of the first sample that a decoder gives for it.
+    pub clock: u64,
+    /// When it should leave.
+    pub due: Instant,
+}
+
+/// Where a session's media go. Called on the session's thread; must not block.
+pub trait MediaSink: Send {
+    /// The next frame of video.
+    fn video(&self, unit: VideoUnit);
+    /// The next packet of voice.
+    fn voice(&self, unit: VoiceUnit);
+    /// The speech that was marked complete with this has been said.
+    fn spoken(&self, mark: u64);
+    /// The session has ended by itself: the device was lost, an encoder failed, or its thread panicked. Comes last, and only then.
+    fn failed(&self, why: &str);
+}
+
+/// Stages of a frame, in the order of the data's way.
+pub const STAGES: [&str; 7] = ["capture", "mel", "motion", "face", "generator", "encode", "server"];
+
+/// How a session is doing.
+#[derive(Clone, Debug, Default)]
+pub struct LiveStatus {
+    /// Frames that left in the last second.
+    pub fps: f64,
+    /// Frames and samples handled so far.
+    pub counts: SessionCounts,
+    /// Times over the last minute, in the order of [`STAGES`]; `server` is from the last sound needed to the encoded frame.
+    pub stages: Vec<(&'static str, StageSummary)>,
+    /// Whether queued speech is being said.
+    pub speaking: bool,
+    /// Whether microphone sound is coming in.
+    pub hearing: bool,
+    /// Speech that waits.
+    pub queued: Duration,
+    /// From a sound to the moment when the voice leaves with it.
+    pub voice_delay: Duration,
+    /// Bits a second that the video encoder aims for.
+    pub bits: u32,
+    /// Bytes of video so far.
+    pub video_bytes: u64,
+    /// Microphone sound dropped because the thread did not keep up, in samples.
+    pub refused: u64,
+}
+
+enum Command {
+    Microphone(Vec<f32>, Instant),
+    Say(Vec<f32>),
+    EndSpeech(u64),
+    Interrupt,
+    Emotion(Emotion, f32),
+    Avatar(Box<dyn Generator>),
+    VoiceLead(Duration),
+    Bits(u32),
+}
+
+/// A command was refused: the session's thread is busy or gone. Try again a little later.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("the session is busy; try again in a moment")]
+pub struct Busy;
+
+#[derive(Debug, Default)]
+struct Shared {
+    status: Mutex<LiveStatus>,
+    /// Samples of speech that are on their way or wait.
+    speech: AtomicUsize,
+    refused: AtomicUsize,
+    // Not commands: a queue that is full must not keep a browser without pictures.
+    watched: AtomicBool,
+    key_frame: AtomicBool,
+}
+
+/// A running session. Dropping it ends the thread.
+#[derive(Debug)]
+pub struct LiveSession {
+    commands: Option<SyncSender<Command>>,
+    shared: Arc<Shared>,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl LiveSession {
+    /// Starts `session`, whose generator draws pictures of side `size`.
+    ///
+    /// # Errors
+    /// No thread could be started, or an encoder.
+    pub fn start(session: Session, size: usize, sink: Box<dyn MediaSink>) -> Result<Self, RenderError> {
+        let (commands, inbox) = sync_channel(COMMANDS);
+        let shared = Arc::new(Shared::default());
+        let worker = Worker::new(session, size, sink, Arc::clone(&shared))?;
+        let thread = thread::Builder::new()
+            .name("vultus-session".into())
+            .spawn(move || worker.work(&inbox))
+            .map_err(|cause: io::Error| RenderError::NoThread(cause.to_string()))?;
+        Ok(Self { commands: Some(commands), shared, thread: Some(thread) })
+    }
+
+    /// Microphone sound, mono at 48 kHz, that arrived just now. Never blocks; sound that finds the queue full is dropped.
+    pub fn hear(&self, pcm: Vec<f32>) {
+        let samples = pcm.len();
+        if self.send(Command::Microphone(pcm, Instant::now())).is_err() {
+            self.shared.refused.fetch_add(samples, Ordering::Relaxed);
+        }
+    }
+
+    /// Speech to be said, mono at 48 kHz.
+    ///
+    /// # Errors
+    /// Gives it back where there is no room for all of it, or the session has ended.
+    pub fn say(&self, pcm: Vec<f32>) -> Result<(), Vec<f32>> {
+        const CAPACITY: usize = SPEECH_CAPACITY_SECS * CLOCK_RATE as usize;
+        let samples = pcm.len();
+        let reserve = |waiting: usize| Some(waiting + samples).filter(|sum| *sum <= CAPACITY);
+        if self.shared.speech.fetch_update(Ordering::AcqRel, Ordering::Acquire, reserve).is_err() {
+            return Err(pcm);
+        }
+        match self.commands.as_ref().map(|commands| commands.try_send(Command::Say(pcm))) {
+            // A thread that is gone has said why to the sink.
+            Some(Err(TrySendError::Full(Command::Say(pcm)) | TrySendError::Disconnected(Command::Say(pcm)))) => {
+                self.shared.speech.fetch_sub(samples, Ordering::AcqRel);
+                Err(pcm)
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// What was said so far is complete; [`MediaSink::spoken`] with `mark` follows.
+    ///
+    /// # Errors
+    /// [`Busy`], as every command below.
+    pub fn end_speech(&self, mark: u64) -> Result<(), Busy> {
+        self.send(Command::EndSpeech(mark))
+    }
+
+    /// Stops speaking at once.
+    ///
+    /// # Errors
+    /// [`Busy`].
+    pub fn interrupt(&self) -> Result<(), Busy> {
+        self.send(Command::Interrupt)
+    }
+
+    /// Changes the emotion; `intensity` is 1…3.
+    ///
+    /// # Errors
+    /// [`Busy`].
+    pub fn set_emotion(&self, emotion: Emotion, intensity: f32) -> Result<(), Busy> {
+        self.send(Command::Emotion(emotion, intensity.clamp(1.0, 3.0)))
+    }
+
+    /// Another face. Its pictures must have the size of the first one's.
+    ///
+    /// # Errors
+    /// [`Busy`].
+    pub fn set_avatar(&self, generator: Box<dyn Generator>) -> Result<(), Busy> {
+        self.send(Command::Avatar(generator))
+    }
+
+    /// How much sooner than its picture a sound should leave.
+    ///
+    /// # Errors
+    /// [`Busy`].
+    pub fn set_voice_lead(&self, lead: Duration) -> Result<(), Busy> {
+        self.send(Command::VoiceLead(lead))
+    }
+
+    /// Bits a second that the listener's network can carry.
+    ///
+    /// # Errors
+    /// [`Busy`].
+    pub fn set_bits(&self, bits: u32) -> Result<(), Busy> {
+        self.send(Command::Bits(bits))
+    }
+
+    /// Somebody joined, or lost a frame.
+    pub fn request_key_frame(&self) {
+        self.shared.key_frame.store(true, Ordering::Relaxed);
+    }
+
+    /// Whether anybody watches: otherwise nothing is drawn or encoded, and in silence nothing moves. At first nobody does.
+    pub fn set_watched(&self, watched: bool) {
+        self.shared.watched.store(watched, Ordering::Relaxed);
+    }
+
+    /// How the session is doing, as of the last second.
+    pub fn status(&self) -> LiveStatus {
+        let mut status = self.shared.status.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        status.refused = self.shared.refused.load(Ordering::Relaxed) as u64;
+        status
+    }
+
+    fn send(&self, command: Command) -> Result<(), Busy> {
+        self.commands.as_ref().ok_or(Busy)?.try_send(command).map_err(|_| Busy)
+    }
+}
+
+impl Drop for LiveSession {
+    fn drop(&mut self) {
+        // The thread ends when its queue closes, within one frame's time.
+        self.commands = None;
+        if let Some(thread) = self.thread.take() {
+            // A panic has been reported by the thread itself.
+            let _ = thread.join();
+        }
+    }
+}
