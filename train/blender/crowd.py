@@ -49,24 +49,25 @@ class Maker:
         skin = self.exporter.model.shape(alpha)
         shot = photograph(part, index, skin, self.exporter.model.landmarks(skin)[CHIN, 1], person.look)
         figure = Figure(person, self.topology, self.exporter.static, self.exporter.shape(rest), args.hairs, eye_pixels=512)
-        studio, folder = Studio(shot, args.size), dataset.Folder(place)
+        studio, times, cases = Studio(shot, args.size), [], targets(part, index, self.pools[part])
         figure.pose(self.exporter.shape(rest, person.smile))
         built = time.process_time() - start[1]
         portrait, matte = studio.take(args.portrait_samples)
         tensors, metadata, error = dataset.avatar(self.exporter.model, person, alpha, shot, portrait, matte)
-        times, cases = [], targets(part, index, self.pools[part])
-        for case in cases:
-            self.look_up()
-            begun = time.process_time()
-            figure.pose(self.exporter.shape(rest, case["beta"], case["dpose"]))
-            folder.picture(case["name"], *studio.take(args.samples))
-            times.append(time.process_time() - begun)
-        folder.finish(person.name, tensors, metadata, dataset.truth(person, shot, args.size, cases))
+        with dataset.Folder(place) as folder:
+            for case in cases:
+                self.look_up()
+                begun = time.process_time()
+                figure.pose(self.exporter.shape(rest, case["beta"], case["dpose"]))
+                folder.picture(case["name"], *studio.take(args.samples))
+                times.append(time.process_time() - begun)
+            folder.finish(person.name, tensors, metadata, dataset.truth(person, shot, args.size, cases))
         wall, cpu = time.time() - start[0], time.process_time() - start[1]
         return (f"{person.name} {time.strftime('%F %T')} {len(times) + 1} pictures, {wall:.0f} s, CPU {cpu:.0f} s: build {built:.1f}, a picture {np.mean(times):.1f}; "
                 f"moved {moved:.2f} mm, skin error {error:.4f}, |alpha| {abs(alpha).max():.1f}, {person.look['hair']}")
 
     def run(self):
+        dataset.sweep(self.args.out)
         for part, index in list(dataset.order(self.args.people, self.args.held))[self.args.first :: self.args.step]:
             place = dataset.folder_of(self.args.out, part, index)
             failed = self.args.out / "failed" / f"{place.name}.txt"

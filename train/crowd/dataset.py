@@ -65,13 +65,30 @@ def truth(person, shot, size, cases):
     return {"avatar": person.name, "size": size, "cases": rows, "look": person.look, "phenotype": person.phenotype, "shot": shot}
 
 
+def sweep(out):
+    """Removes the drafts of processes that are no more."""
+    for draft in out.glob("*/.*.*"):
+        try:
+            os.kill(int(draft.name.rpartition(".")[2]), 0)
+        except (ValueError, ProcessLookupError):
+            shutil.rmtree(draft, ignore_errors=True)
+        except PermissionError:
+            pass
+
+
 class Folder:
-    """Fills a person's folder; `finish` makes it appear."""
+    """Fills a person's folder; `finish` makes it appear. Left as a context without that, it leaves nothing behind."""
 
     def __init__(self, place):
         self.place, self.draft = place, place.with_name(f".{place.name}.{os.getpid()}")
         shutil.rmtree(self.draft, ignore_errors=True)
         self.draft.mkdir(parents=True)
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        shutil.rmtree(self.draft, ignore_errors=True)
 
     def picture(self, name, pixels, matte):
         (self.draft / f"{name}.png").write_bytes(png(pixels))
@@ -80,7 +97,5 @@ class Folder:
     def finish(self, name, tensors, metadata, record):
         save_file(tensors, str(self.draft / f"{name}.avatar"), metadata)
         (self.draft / "truth.json").write_text(json.dumps(record, indent=1) + "\n")
-        if self.place.exists():  # somebody else was faster
-            shutil.rmtree(self.draft)
-        else:
+        if not self.place.exists():  # else somebody was faster
             self.draft.rename(self.place)

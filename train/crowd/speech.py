@@ -2,8 +2,8 @@
 
 CORPUS is a part made by train.speech (path without ending). Articulation tracks are joined with an emotion, or two, at a random
 intensity as the speech network's own targets are (train.eac.compose). OUT holds, for N moments, `now` and `next` (N, 64) f16: the
-coefficients of two frames 40 ms apart, and `jaw`, `teeth`, `seal` (N,) f16: how open the jaw is, how far the lips bare the teeth, and
-whether the lips are shut in the middle of speech.
+coefficients of two frames 40 ms apart, and (N,) f16: `jaw`, how open the jaw is; `teeth`, how far the lips bare them; `seal`, whether the lips
+are shut in the middle of speech; `rest`, whether nothing is said; `move`, how much changes in the 40 ms.
 """
 
 import argparse
@@ -39,7 +39,8 @@ def pool(corpus, count, face, seed=5):
     jaw = beta[:, 0, INDEX["jawOpen"]]
     teeth = beta[:, 0][:, [INDEX[k] for k in TEETH]].sum(1)
     return {"now": beta[:, 0].astype(np.float16), "next": beta[:, 1].astype(np.float16), "jaw": jaw.astype(np.float16),
-            "teeth": (teeth * (jaw > 0.04)).astype(np.float16), "seal": tracks[at, TRACKS.index("seal")].astype(np.float16)}
+            "teeth": (teeth * (jaw > 0.04)).astype(np.float16), "move": abs(beta[:, 1] - beta[:, 0]).sum(1).astype(np.float16),
+            **{k: tracks[at, TRACKS.index(k)].astype(np.float16) for k in ("seal", "rest")}}
 
 
 def main():

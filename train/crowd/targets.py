@@ -15,14 +15,17 @@ SHIFT = 0.006  # metres
 PAIR_SHARE = 0.6  # people with a pair in the place of two single frames of speech
 SINGLE = [n for n in ARKIT if not n.startswith("eyeLook")] + ["lipsPart", "lowerLipUnderTeeth", "tongueTipOut", "browsTogether"]
 
+UPPER = [i for i, n in enumerate(NAMES) if n.startswith(("brow", "cheek", "nose", "eyeWide", "eyeSquint", "mouthFrown", "mouthSmile"))]
+
 
 def motion(rng):
-    """Head motion: a fifth keep still, half move a little, the rest use the whole range."""
+    """Head motion: some keep still, a third move a little, half use the whole range, large turns more often than small ones."""
     kind = rng.random()
     if kind < 0.15:
         return np.zeros(6)
-    size = 0.35 if kind < 0.55 else 1.0
-    turn = rng.uniform(-1, 1, 3) * LIMIT * size
+    size = 0.35 if kind < 0.50 else 1.0
+    turn = rng.uniform(-1, 1, 3)
+    turn = np.sign(turn) * abs(turn) ** [1.0, 0.7, 1.0] * LIMIT * size
     return np.concatenate([turn, rng.uniform(-1, 1, 3) * SHIFT * size])
 
 
@@ -51,10 +54,10 @@ def weighted(rng, weight):
 
 
 def full_emotion(rng, pool):
-    """A moment of the pool is already emotional; this one is the strongest of some twenty, so nearly at full strength."""
-    some = rng.integers(0, len(pool["jaw"]), 24)
-    upper = [NAMES.index(n) for n in NAMES if n.startswith(("brow", "cheek", "nose", "eyeWide", "eyeSquint", "mouthFrown", "mouthSmile"))]
-    return some[np.argmax(pool["now"][some][:, upper].astype(float).sum(1) * rng.uniform(0.6, 1, len(some)))]
+    """A moment of the pool is already emotional; this one is the strongest of some twenty, so nearly at full strength. Half of them say nothing."""
+    among = np.flatnonzero((pool["rest"] > 0.8) == (rng.random() < 0.5))
+    some = among[rng.integers(0, len(among), 24)]
+    return some[np.argmax(pool["now"][some][:, UPPER].astype(float).sum(1) * rng.uniform(0.6, 1, len(some)))]
 
 
 def targets(part, index, pool):
@@ -76,7 +79,7 @@ def targets(part, index, pool):
 
     move, jaw, teeth = motion(rng), pool["jaw"].astype(float), pool["teeth"].astype(float)
     if rng.random() < PAIR_SHARE:
-        k = weighted(rng, abs(pool["next"].astype(float) - pool["now"]).sum(1))  # moments that move
+        k = weighted(rng, pool["move"])  # moments that move
         eyes = {}
         gaze(eyes, rng, 0.2)
         speed = rng.normal(0, 1, 6) * [0.006, 0.010, 0.006, 0.0004, 0.0004, 0.0004]
@@ -88,7 +91,7 @@ def targets(part, index, pool):
         add("speech0", "speech", alive(named(pool["now"][weighted(rng, np.ones(len(jaw)))])), move)
         add("speech1", "shut", alive(named(pool["now"][weighted(rng, pool["seal"].astype(float) ** 2 + 1e-6)])), motion(rng))
     add("open", "open", alive(named(pool["now"][weighted(rng, jaw**2)])), motion(rng))
-    if rng.random() < 0.3:
+    if rng.random() < 0.4:
         out[-1]["beta"]["jawOpen"] = round(float(max(out[-1]["beta"].get("jawOpen", 0), rng.uniform(0.5, 0.9))), 4)
     add("teeth", "teeth", alive(named(pool["now"][weighted(rng, teeth**2)])), motion(rng))
     add("emotion", "emotion", alive(named(pool["now"][full_emotion(rng, pool)])), motion(rng))

@@ -25,7 +25,7 @@ def pool():
     rng = np.random.default_rng(1)
     now = (rng.random((300, 64)) * (rng.random((300, 64)) < 0.2)).astype(np.float16)
     later = np.clip(now + rng.normal(0, 0.05, now.shape), 0, 1).astype(np.float16)
-    return {"now": now, "next": later, **{k: rng.random(300).astype(np.float16) for k in ("jaw", "teeth", "seal")}}
+    return {"now": now, "next": later, **{k: rng.random(300).astype(np.float16) for k in ("jaw", "teeth", "seal", "rest", "move")}}
 
 
 CHIN = -0.11
@@ -133,10 +133,15 @@ def test_a_folder_reads_back_as_it_was_written(tmp_path, pool):
         assert (np.asarray(Image.open(place / case["matte"])) == matte).all()
     with safe_open(str(place / "h00003.avatar"), "numpy") as file:
         assert (np.asarray(Image.open(io.BytesIO(file.get_tensor("portrait.png").tobytes()))) == pixels).all()
-    # a second, slower maker of the same person changes nothing
-    late = dataset.Folder(place)
-    late.finish(person.name, tensors, {}, {})
-    assert json.loads((place / "truth.json").read_text()) == record and not list(tmp_path.glob("held/.*"))
+    # a second, slower maker of the same person changes nothing, and one that gives up leaves nothing
+    with dataset.Folder(place) as late:
+        late.finish(person.name, tensors, {}, {})
+    with pytest.raises(KeyError), dataset.Folder(place.with_name("h00004")) as folder:
+        folder.picture("portrait", pixels, matte)
+        raise KeyError
+    (place.parent / ".h00005.999999999").mkdir()
+    dataset.sweep(tmp_path)
+    assert json.loads((place / "truth.json").read_text()) == record and sorted(p.name for p in place.parent.iterdir()) == ["h00003"]
 
 
 def test_the_pool_of_speech(tmp_path):
