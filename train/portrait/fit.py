@@ -4,6 +4,11 @@ LANDMARKS.json: {"name": …, "title": …, "licence": …, "points": {"36": [x,
 the picture's left). About 20 points will do: eye corners and lids (36–47), nose (30, 31, 33, 35), mouth (48, 51, 54, 57, 62, 66), chin (8).
 Pose, identity and a little expression are fitted by least squares; light and albedo as for rendered portraits (train.portrait.light). The matte is
 the projected head, grown upwards for hair: enough to keep a background still, not a cut-out.
+
+What to expect of paintings: with landmarks within 3 px of 512 and a head within 15° of the viewer, talk, smiles and brows hold. Closed lids stay plain
+patches where sockets are painted dark; from 5° of yaw the guessed matte tears hair, veils and hats; whiter teeth than the painter's palette knows show.
+Eyes should be at least 25 px wide, and nothing may hang over them or over the mouth. If an identity coefficient sits at its limit (the command prints the
+largest), look for a misplaced landmark first.
 """
 
 import argparse
@@ -22,7 +27,9 @@ from train.portrait import light
 from train.portrait.pack import overlay, png
 
 IDENTITY = 30  # components that a few landmarks can tell apart
-FOCAL = 3.1  # in picture heights: a head filling half the picture is seen from about 1.5 m, as portraits are
+DISTANCE = 1.3  # metres to the sitter, as portraits are taken; nearer, noses and chins grow and identity bends to make up for it
+FOCAL = 3.1  # in picture heights, where the eyes' outer corners are not among the landmarks
+LIMIT = 3.0  # of identity coefficients, in standard deviations: beyond, pixels of error have bought a face that no expression fits
 EXPRESSION = ("mouthSmileLeft", "mouthSmileRight", "jawOpen", "eyeSquintLeft", "eyeSquintRight", "eyeWideLeft", "eyeWideRight", "mouthPucker")
 
 
@@ -31,17 +38,26 @@ class Fit:
 
     def __init__(self, model, size, points):
         self.model, self.size = model, size
-        self.camera = np.array([FOCAL, 0.5, 0.5])
         index = np.array([int(k) for k in points])
         self.target = np.array([points[k] for k in points], np.float64)
         corners = model["triangles"][model["landmarks.triangle"][index]]
         weights = model["landmarks.barycentric"][index]
         at = lambda values: np.einsum("nk,nkc->nc", weights, values[corners])
         self.mean = at(model["mean.position"])
+        self.camera = np.array([self.focal(points), 0.5, 0.5])
         self.identity = np.stack([at(b) for b in model["identity.basis"][:IDENTITY].astype(np.float64)])
         expression = model["expression.basis"].astype(np.float64)
         self.slots = [int(np.argmax(model.beta({name: 1.0}))) for name in EXPRESSION]
         self.expression = np.stack([at(expression[s]) for s in self.slots])
+
+    def focal(self, points):
+        """Focal length at which the eyes' outer corners are as far apart as given, seen from DISTANCE."""
+        apart = np.hypot(*np.subtract(points.get("45", 0), points.get("36", 0))) / self.size if {"36", "45"} <= set(points) else 0
+        if apart < 0.02:
+            return FOCAL
+        index = list(points)
+        real = np.linalg.norm(self.mean[index.index("45")] - self.mean[index.index("36")])
+        return DISTANCE * apart / real
 
     def project(self, x):
         points = self.mean + np.tensordot(x[6 : 6 + IDENTITY], self.identity, 1) + np.tensordot(x[6 + IDENTITY :], self.expression, 1)
@@ -56,11 +72,12 @@ class Fit:
         return np.concatenate([pixels, 0.9 * x[6 : 6 + IDENTITY], 4 * np.maximum(beta, 0), 30 * np.minimum(beta, 0)])
 
     def solve(self):
-        best = None
+        best, limit = None, np.full(6 + IDENTITY + len(EXPRESSION), np.inf)
+        limit[6 : 6 + IDENTITY] = LIMIT
         for yaw in (-0.35, 0.0, 0.35):
             start = np.zeros(6 + IDENTITY + len(EXPRESSION))
-            start[1], start[5] = yaw, -1.3
-            found = least_squares(self.residual, start, x_scale="jac")
+            start[1], start[5] = yaw, -DISTANCE
+            found = least_squares(self.residual, start, x_scale="jac", bounds=(-limit, limit))
             if best is None or found.cost < best.cost:
                 best = found
         error = np.sqrt(((self.project(best.x) - self.target) ** 2).sum(1).mean())

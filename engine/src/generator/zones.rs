@@ -23,7 +23,7 @@ pub(super) struct Zones {
     pub(super) eye_rim: Vec<f32>,
     /// Follows the jaw; 1 where it moves farthest.
     pub(super) jaw: Vec<f32>,
-    /// Lips and what is near them.
+    /// Lips and what is near them; below 0 in the middle of the forehead, where a frown folds the mesh.
     pub lip: Vec<f32>,
     /// Inside of the mouth that belongs to the skin's mesh.
     pub inner: Vec<f32>,
@@ -40,7 +40,12 @@ impl Zones {
 
         let near_face = near(mean, &|i| face[i] > 0.6, 0.006);
         let near_ears = near(mean, &|i| ears[i] > 0.5, 0.008);
-        let lip = near(mean, &|i| lips[i] > 0.5 || inner[i] > 0.5, 0.0035);
+        let mut lip = near(mean, &|i| lips[i] > 0.5 || inner[i] > 0.5, 0.0035);
+        for (lip, [x, y, z]) in lip.iter_mut().zip(mean) {
+            if *z > 0.0 {
+                *lip -= 0.9 * (-(x / 0.024).powi(2)).exp() * smoothstep(0.0, 0.014, *y);
+            }
+        }
         let own = (0..v)
             .map(|i| {
                 let [x, y, z] = mean[i];

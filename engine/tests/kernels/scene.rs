@@ -65,7 +65,8 @@ impl Scene {
             let row = &mut out[v * 16..][..16];
             row[0] = self.screen[v * 4] + 3.0 * near[2 * v];
             row[1] = self.screen[v * 4 + 1] + 3.0 * near[2 * v + 1];
-            row[11] = (v % 3) as f32;
+            row[10] -= 0.4;
+            row[11] = [0.4 * row[11], 1.0, 2.0][v % 3];
             row[13] += 0.2;
             row[14] += 0.2;
         }

@@ -57,11 +57,12 @@ pub fn vertex_look(
             let now = shade(light, n);
             let graze = smoothstep(0.15, 0.5, n[2]) * smoothstep(0.15, 0.5, lit[0]);
             let ratio = (now / lit[1]).clamp(0.5, 1.8);
-            let gain = 1.0 + (ratio.powf(p.gain_power) - 1.0) * graze;
             let need = smoothstep(0.35, 1.0, off);
             let sharp = smoothstep(0.45, 0.85, low);
             let lid = 1.0 - 0.88 * zone[1] * (1.0 - sharp);
-            let lip = 1.0 - zone[2] * need * (1.0 - at[2] * sharp);
+            let lip = 1.0 - zone[2].max(0.0) * need * (1.0 - at[2] * sharp);
+            let fold = (-zone[2]).max(0.0) * smoothstep(0.04, 0.2, off);
+            let gain = 1.0 + (ratio.powf(p.gain_power) - 1.0) * graze * (1.0 - fold);
             let shut = shut[usize::from(lit[3] < 0.0)];
             let rim = 1.0 - lit[3].abs() * smoothstep(0.25, 0.7, shut);
             let hidden = 1.0 - mix(need, smoothstep(0.05, 0.25, off), neck) * (1.0 - at[2]);

@@ -17,7 +17,7 @@ struct Params {
 @group(0) @binding(2) var<storage, read> around: array<u32>;
 @group(0) @binding(3) var<storage, read> stretch: array<vec4<f32>>; // (F), see triangle_stretch
 @group(0) @binding(4) var<storage, read> normals: array<vec4<f32>>; // (V), camera space
-// (V · 4): source x, y px, seen, own · paint RGB, lash · rim, lid, lip, part (0 skin, 1 eye, 2 mouth; skin: plus 0.4 × the share of
+// (V · 4): source x, y px, seen, own · paint RGB, lash · rim, lid, lip (below 0: frown), part (0 skin, 1 eye, 2 mouth; skin: plus 0.4 × the share of
 // `under` that it may take) · facing, light, then for skin: light of the
 // paint, nearness to an eye's rim (right eye negative); for eyes: eye x, eye y.
 // The mouth has other rows: (how far the upper row shades it, what a wide mouth adds to it, 0, part) · RGB of the glow between nearly shut rows, 0
@@ -77,12 +77,14 @@ fn main(@builtin(global_invocation_id) id: vec3<u32>) {
     let now = shade(n);
     let graze = smoothstep(0.15, 0.5, n.z) * smoothstep(0.15, 0.5, lit.x);
     let ratio = clamp(now / lit.y, 0.5, 1.8);
-    let gain = 1.0 + (pow(ratio, p.gain_power) - 1.0) * graze;
 
     let need = smoothstep(0.35, 1.0, off);
     let sharp = smoothstep(0.45, 0.85, low);
     let lid = 1.0 - 0.88 * zone.y * (1.0 - sharp);
-    let lip = 1.0 - zone.z * need * (1.0 - at.z * sharp);
+    let lip = 1.0 - max(zone.z, 0.0) * need * (1.0 - at.z * sharp);
+    // Drawn brows fold the mesh along the middle of the forehead more sharply than skin does: light stays as it was there.
+    let fold = max(-zone.z, 0.0) * smoothstep(0.04, 0.2, off);
+    let gain = 1.0 + (pow(ratio, p.gain_power) - 1.0) * graze * (1.0 - fold);
     // A closing eye hides its rims; what the portrait shows of them, lashes and wet edges, would be smeared.
     let shut = select(beta[p.blink.x] - p.rest.x, beta[p.blink.y] - p.rest.y, lit.w < 0.0);
     let rim = 1.0 - abs(lit.w) * smoothstep(0.25, 0.7, shut);
