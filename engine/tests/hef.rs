@@ -56,7 +56,7 @@ fn run(compute: &Compute, weights: &HefWeights, name: &str, batch: usize) -> Vec
     let mut plan = PlanBuilder::new("HEF");
     let inputs = HefInputs {
         driven: plan.input("driven", driven.len()),
-        source: plan.constant("source", &source),
+        portrait: plan.constant("portrait", &hef::portrait(&source, weights.config().crop)),
         style: plan.input("style", batch * STYLE_WORDS),
         pyramid: levels.iter().map(|level| plan.constant("F^s", level)).collect(),
     };

@@ -31,7 +31,7 @@ pub(crate) fn cases() -> Vec<Case> {
             let heads = noise(3, batch * head_channels * side * side).iter().map(|v| 0.2 * v).collect();
             let bindings = vec![
                 Data::F32(driven),
-                Data::F32(noise(2, batch * 8 * plane)),
+                Data::F32(noise(2, batch * 4 * plane)),
                 Data::F32(heads),
                 Data::F32(vec![9.0; batch * 6 * plane]),
             ];

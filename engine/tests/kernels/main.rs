@@ -13,7 +13,10 @@ mod demodulate;
 mod depthwise_conv1d;
 mod eye_paint;
 mod face_scene;
+mod hef_blend;
 mod hef_finish;
+mod hef_inputs;
+mod hef_need;
 mod interior_mask;
 mod layer_norm;
 mod linear;
@@ -139,7 +142,10 @@ fn cases() -> Vec<Case> {
         demodulate::cases(),
         depthwise_conv1d::cases(),
         eye_paint::cases(),
+        hef_blend::cases(),
         hef_finish::cases(),
+        hef_inputs::cases(),
+        hef_need::cases(),
         interior_mask::cases(),
         layer_norm::cases(),
         linear::cases(),

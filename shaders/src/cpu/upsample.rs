@@ -2,7 +2,7 @@
 
 use rayon::prelude::*;
 
-use super::planes::Planes;
+use super::planes::{Planes, double_row, spread};
 use crate::kernels::UpsampleParams;
 
 /// Rows of y that a task makes.
@@ -21,31 +21,20 @@ pub fn upsample(p: &UpsampleParams, x: &[f32], y: &mut [f32]) {
     };
     let mut pieces = planes.cut(y, ROWS, 8);
     pieces.par_iter_mut().with_max_len(1).for_each_init(
-        || vec![0.0f32; width + 2],
-        |blend, piece| {
+        || (vec![0.0f32; width + 2], vec![0.0f32; 2 * width]),
+        |(blend, wide), piece| {
             for (c, lines) in piece.lines.iter_mut().enumerate() {
                 let channel = piece.batch * p.x_channels as usize + p.x_first as usize + piece.first + c;
                 let plane = &x[channel * width * height..][..width * height];
                 for (r, out) in lines.chunks_exact_mut(2 * width).enumerate() {
-                    let row = piece.row + r;
-                    let near = row / 2;
-                    let far = if row % 2 == 1 { (near + 1).min(height - 1) } else { near.max(1) - 1 };
-                    let (a, b) = (&plane[near * width..][..width], &plane[far * width..][..width]);
-                    for ((v, a), b) in blend[1..=width].iter_mut().zip(a).zip(b) {
-                        *v = 0.75 * a + 0.25 * b;
-                    }
-                    blend[0] = blend[1];
-                    blend[width + 1] = blend[width];
-                    let sides = blend.iter().zip(&blend[1..]).zip(&blend[2..]);
+                    double_row(plane, width, piece.row + r, blend);
                     if p.accumulate == 1 {
-                        for (pair, ((left, own), right)) in out.as_chunks_mut::<2>().0.iter_mut().zip(sides) {
-                            pair[0] += 0.75 * own + 0.25 * left;
-                            pair[1] += 0.75 * own + 0.25 * right;
+                        spread(blend, wide);
+                        for (to, v) in out.iter_mut().zip(wide.iter()) {
+                            *to += v;
                         }
                     } else {
-                        for (pair, ((left, own), right)) in out.as_chunks_mut::<2>().0.iter_mut().zip(sides) {
-                            *pair = [0.75 * own + 0.25 * left, 0.75 * own + 0.25 * right];
-                        }
+                        spread(blend, out);
                     }
                 }
             }

@@ -2,7 +2,7 @@
 
 use rayon::prelude::*;
 
-use super::planes::{Planes, Spot};
+use super::planes::{Planes, Spots, double_row, spread};
 use crate::kernels::WarpFeaturesParams;
 
 /// Rows that a task makes: where they look is worked out once for all channels.
@@ -22,28 +22,22 @@ pub fn warp_features(p: &WarpFeaturesParams, features: &[f32], prior: &[f32], co
     };
     let mut pieces = planes.cut(y, ROWS, channels);
     pieces.par_iter_mut().with_max_len(1).for_each_init(
-        || vec![Spot::default(); size],
-        |spots, piece| {
+        || (Spots::default(), [vec![0.0f32; size], vec![0.0f32; size]], vec![0.0f32; half + 2]),
+        |(spots, flow, blend), piece| {
             for r in 0..piece.lines[0].len() / size {
                 let row = piece.row + r;
-                for (x, spot) in spots.iter_mut().enumerate() {
-                    let k = row * size + x;
-                    let at = [x as f32 + 0.5, row as f32 + 0.5];
-                    let mut flow = [0, 1].map(|axis| prior[(2 * piece.batch + axis) * plane + k]);
-                    if p.coarse_channels > 0 {
-                        let first = piece.batch * p.coarse_channels as usize + p.coarse_first as usize;
-                        let there = Spot::new(0.5 * at[0], 0.5 * at[1], half);
-                        for axis in 0..2 {
-                            flow[axis] += there.of(&coarse[(first + axis) * half * half..][..half * half], half);
-                        }
+                if p.coarse_channels > 0 {
+                    let first = piece.batch * p.coarse_channels as usize + p.coarse_first as usize;
+                    for (axis, to) in flow.iter_mut().enumerate() {
+                        double_row(&coarse[(first + axis) * half * half..][..half * half], half, row, blend);
+                        spread(blend, to);
                     }
-                    *spot = Spot::new(at[0] + flow[0] * size as f32, at[1] + flow[1] * size as f32, size);
                 }
+                let prior = [0, 1].map(|axis| &prior[(2 * piece.batch + axis) * plane + row * size..][..size]);
+                spots.look(row, size, prior, [&flow[0], &flow[1]]);
                 for (c, lines) in piece.lines.iter_mut().enumerate() {
                     let from = &features[(piece.batch * channels + c) * plane..][..plane];
-                    for (to, spot) in lines[r * size..][..size].iter_mut().zip(spots.iter()) {
-                        *to = spot.of(from, size);
-                    }
+                    spots.fetch(from, size, &mut lines[r * size..][..size]);
                 }
             }
         },

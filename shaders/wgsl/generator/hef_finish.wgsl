@@ -12,7 +12,7 @@ struct Params {
 }
 @group(0) @binding(0) var<uniform> p: Params;
 @group(0) @binding(1) var<storage, read> driven: array<f32>; // (B, 16, size, size)
-@group(0) @binding(2) var<storage, read> portrait: array<f32>; // (B, 8, size, size)
+@group(0) @binding(2) var<storage, read> portrait: array<vec4<f32>>; // (B, size, size): colours and matte of the portrait, side by side
 @group(0) @binding(3) var<storage, read> heads: array<f32>;
 @group(0) @binding(4) var<storage, read_write> result: array<f32>;
 
@@ -40,12 +40,9 @@ fn portrait_at(batch: u32, at: vec2<f32>) -> vec4<f32> {
     let q = clamp(at - 0.5, vec2<f32>(0.0), vec2<f32>(f32(p.size) - 1.0));
     let i = min(vec2<u32>(q), vec2<u32>(p.size - 2u));
     let t = q - vec2<f32>(i);
-    var out: vec4<f32>;
-    for (var c = 0u; c < 4u; c++) {
-        let k = ((batch * 8u + c) * p.size + i.y) * p.size + i.x;
-        out[c] = mix(mix(portrait[k], portrait[k + 1u], t.x), mix(portrait[k + p.size], portrait[k + p.size + 1u], t.x), t.y);
-    }
-    return out;
+    let k = (batch * p.size + i.y) * p.size + i.x;
+    let above = mix(portrait[k], portrait[k + 1u], t.x);
+    return mix(above, mix(portrait[k + p.size], portrait[k + p.size + 1u], t.x), t.y);
 }
 
 @compute @workgroup_size(8, 8)

@@ -149,7 +149,7 @@ impl HefConfig {
         if self.flow_limit != 0 && !levels[1..].contains(&self.flow_limit) {
             return Err(format!("flow_limit: {} is no level", self.flow_limit));
         }
-        if self.code == 0 || self.code % 4 != 0 || self.code > most {
+        if self.code == 0 || !self.code.is_multiple_of(4) || self.code > most {
             return Err(format!("code: {}; a multiple of 4 up to {most}", self.code));
         }
         Ok(())

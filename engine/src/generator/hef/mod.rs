@@ -22,3 +22,12 @@ pub const STYLE: usize = 258;
 pub const STYLE_WORDS: usize = 260;
 /// Channels of the result: what changes 3, matte 1, residual flow 2.
 pub const RESULT: usize = 6;
+
+/// (B, C, C, 4) from `source` (B, 8, C, C): what [`HefInputs::portrait`] holds.
+pub fn portrait(source: &[f32], crop: usize) -> Vec<[f32; 4]> {
+    let plane = crop * crop;
+    source
+        .chunks_exact(SOURCE * plane)
+        .flat_map(|s| (0..plane).map(|k| std::array::from_fn(|c| s[c * plane + k])))
+        .collect()
+}

@@ -23,8 +23,8 @@ const PRIOR: usize = 10;
 pub struct HefInputs {
     /// (B, 16, C, C)
     pub driven: Tensor,
-    /// (B, 8, C, C)
-    pub source: Tensor,
+    /// (B, C, C, 4): the first four channels of `source`, colours and matte, side by side.
+    pub portrait: Tensor,
     /// (B, 260): the style vector (258) and two zeros.
     pub style: Tensor,
     /// What [`record_source`] gave, coarsest first.
@@ -429,7 +429,7 @@ pub fn record(
         prior: u32::from(config.prior),
     };
     let grid = Grid::Threads([config.crop as u32, config.crop as u32, batch as u32]);
-    r.plan.dispatch(params, &[inputs.driven, inputs.source, heads.tensor, result.tensor], grid);
+    r.plan.dispatch(params, &[inputs.driven, inputs.portrait, heads.tensor, result.tensor], grid);
     r.step("finish", 0);
     r.plan.output(result.tensor);
     HefOutputs { result: result.tensor, steps: r.steps, probes: r.probes.unwrap_or_default() }
