@@ -4,7 +4,7 @@ mod common;
 
 use common::executors;
 use vultus::compute::{Compute, PlanBuilder};
-use vultus::generator::hef::{self, HefConfig, HefInputs, HefWeights, RESULT, STYLE, STYLE_WORDS};
+use vultus::generator::hef::{self, Crop, FrameTensors, HefConfig, HefInputs, HefWeights, RESULT, STYLE, STYLE_WORDS};
 use vultus::weights::{WeightError, WeightReader};
 
 const GOLDEN: &[u8] = include_bytes!("golden/hef.safetensors");
@@ -167,5 +167,81 @@ fn errors_name_the_tensor_or_what_is_wrong_with_the_configuration() {
     for (words, change) in changes {
         let why = read(file(change)).expect_err("must fail");
         assert!(why.contains("hef_tiny") && words.iter().all(|w| why.contains(w)), "{words:?}: {why}");
+    }
+}
+
+/// What becomes of a random frame of 48 × 48 pixels whose right half stays where it is: before, and after the network.
+fn frame(compute: &Compute, weights: &HefWeights) -> (Vec<f32>, Vec<f32>) {
+    let size = 48;
+    let pixels = size * size;
+    let unit = |seed, len| common::noise(seed, len).iter().map(|v| 0.5 + 0.5 * v).collect::<Vec<f32>>();
+    let off = common::noise(3, 2 * pixels);
+    let still = |k: usize| k % size >= size / 2;
+    let at = |k: usize| [(k % size) as f32 + 0.5, (k / size) as f32 + 0.5];
+    let warp: Vec<f32> = (0..pixels)
+        .flat_map(|k| {
+            let [x, y] = at(k);
+            let by = if still(k) { 0.0 } else { 1.0 };
+            [x + by * off[2 * k], y + by * off[2 * k + 1], 1.0, 1.0]
+        })
+        .collect();
+    let before = unit(1, 4 * pixels);
+    let config = weights.config();
+    let crop = Crop { left: 4.2, top: -1.5, side: 41.0 };
+    let mut plan = PlanBuilder::new("frame");
+    let frame = FrameTensors {
+        linear: plan.state("linear", 4 * pixels),
+        rendered: plan.constant("rendered", &unit(2, 4 * pixels)),
+        warp: plan.constant("warp", &warp),
+        paint: plan.constant("paint", &vec![0.0f32; 4 * pixels]),
+        mask: plan.constant("mask", &unit(4, pixels / 2)),
+    };
+    let plane = config.crop * config.crop;
+    let inputs = HefInputs {
+        driven: hef::record_inputs(&mut plan, config, crop, size, &frame),
+        portrait: plan.constant("portrait", &unit(5, 4 * plane)),
+        style: plan.constant("style", &unit(6, STYLE_WORDS)),
+        pyramid: (config.levels.iter().zip(&config.source))
+            .map(|(side, width)| plan.constant("F^s", &unit(7, side * side * width)))
+            .collect(),
+    };
+    let made = hef::record(&mut plan, weights, &inputs, 1, false);
+    hef::record_blend(&mut plan, config, crop, size, made.result, frame.linear);
+    plan.output(frame.linear);
+    let mut executor = compute.executor(plan.finish());
+    executor.write(frame.linear, &before);
+    executor.run().expect("the device is there");
+    let after = executor.read(frame.linear).to_vec();
+    (before, after)
+}
+
+#[test]
+fn an_untrained_network_leaves_the_picture_as_it_is_to_the_bit() {
+    let weights = read(file(|tensors, _| {
+        for (name, _, values) in tensors {
+            if [".flow.", ".rgb.", ".matte.", ".detail."].iter().any(|head| name.contains(head)) {
+                values.fill(0.0);
+            }
+        }
+    }));
+    for compute in executors() {
+        let (before, after) = frame(&compute, weights.as_ref().unwrap());
+        assert!(before == after, "{}", compute.name());
+    }
+}
+
+#[test]
+fn what_does_not_move_stays_as_it_is_to_the_bit() {
+    let weights = read(file(|_, _| {})).unwrap();
+    let size = 48;
+    for compute in executors() {
+        let (before, after) = frame(&compute, &weights);
+        // Need reaches two pixels of the crop beyond the motion, and a look-up one more: a pixel of it is 1.3 of the picture.
+        let mut changed = 0;
+        for (k, (b, a)) in before.as_chunks::<4>().0.iter().zip(after.as_chunks::<4>().0).enumerate() {
+            assert!(b == a || k % size < size / 2 + 6, "{}: pixel {k}", compute.name());
+            changed += usize::from(b != a);
+        }
+        assert!(changed > size * size / 4, "{}: only {changed} pixels changed", compute.name());
     }
 }

@@ -56,22 +56,15 @@ fn run<const K: usize, const S: usize>(
             let demod = if p.modulated == 1 { &demod[demod_at + task.first..] } else { &[] };
             let bias = &bias[task.first..];
             let weights = &w[task.first / BLOCK * taps..];
-            // Pixels outside, channels inside: what a tile reads stays in the first cache for all of its channels.
-            for row in 0..task.lines[0].len() / layout.width {
-                for x in (0..layout.width).step_by(2 * TILE) {
-                    let blocks = task.lines.chunks_mut(BLOCK).zip(weights.chunks_exact(taps)).enumerate();
-                    for (block, (lines, weights)) in blocks {
-                        let end = End::new(p, bias, demod, block * BLOCK);
-                        // Two channels left over take half of a tile's registers: twice the pixels fill them.
-                        if lines.len() > 2 {
-                            layout.tile::<TILE, 4>(strip, weights, row, x, lines, &end);
-                            if x + TILE < layout.width {
-                                layout.tile::<TILE, 4>(strip, weights, row, x + TILE, lines, &end);
-                            }
-                        } else {
-                            layout.tile::<{ 2 * TILE }, 2>(strip, weights, row, x, lines, &end);
-                        }
-                    }
+            // Channels outside: a block's weights stay in the first cache while the strip passes by, line after line.
+            let blocks = task.lines.chunks_mut(BLOCK).zip(weights.chunks_exact(taps)).enumerate();
+            for (block, (lines, weights)) in blocks {
+                let end = End::new(p, bias, demod, block * BLOCK);
+                // Two channels left over take half of a tile's registers: twice the pixels fill them.
+                if lines.len() > 2 {
+                    layout.block::<TILE, 4>(strip, weights, lines, &end);
+                } else {
+                    layout.block::<{ 2 * TILE }, 2>(strip, weights, lines, &end);
                 }
             }
         });
@@ -208,30 +201,32 @@ impl<const K: usize, const S: usize> Layout<K, S> {
         strip
     }
 
-    /// Up to four output channels of a run of pixels.
-    #[inline(always)]
-    fn tile<const T: usize, const N: usize>(
+    /// Up to four output channels of a task's rows. Its own function, so that the compiler keeps nothing else in registers.
+    #[inline(never)]
+    fn block<const T: usize, const N: usize>(
         &self,
         strip: &[f32],
         weights: &[[f32; 4]],
-        row: usize,
-        x: usize,
         lines: &mut [&mut [f32]],
         end: &End,
     ) {
-        let mut sums = self.sums::<T, N>(strip, weights, row, x);
-        let count = T.min(self.width - x);
-        for (o, (line, made)) in lines.iter_mut().zip(&mut sums).enumerate() {
-            let (factor, bias, slope, gain) = (end.factor[o], end.bias[o], end.slope, end.gain);
-            for v in made.iter_mut() {
-                let sum = v.mul_add(factor, bias);
-                *v = (if sum > 0.0 { sum } else { sum * slope }) * gain;
-            }
-            let to = &mut line[row * self.width + x..];
-            // A whole tile needs no call.
-            match to.first_chunk_mut::<T>() {
-                Some(whole) if count == T => *whole = *made,
-                _ => to[..count].copy_from_slice(&made[..count]),
+        for row in 0..lines[0].len() / self.width {
+            for x in (0..self.width).step_by(T) {
+                let mut sums = self.sums::<T, N>(strip, weights, row, x);
+                let count = T.min(self.width - x);
+                for (o, (line, made)) in lines.iter_mut().zip(&mut sums).enumerate() {
+                    let (factor, bias, slope, gain) = (end.factor[o], end.bias[o], end.slope, end.gain);
+                    for v in made.iter_mut() {
+                        let sum = v.mul_add(factor, bias);
+                        *v = (if sum > 0.0 { sum } else { sum * slope }) * gain;
+                    }
+                    let to = &mut line[row * self.width + x..];
+                    // A whole tile needs no call.
+                    match to.first_chunk_mut::<T>() {
+                        Some(whole) if count == T => *whole = *made,
+                        _ => to[..count].copy_from_slice(&made[..count]),
+                    }
+                }
             }
         }
     }

@@ -5,10 +5,12 @@
 //! ([`record_source`]), everything else once a frame ([`record`]).
 
 mod config;
+mod crop;
 mod record;
 mod weights;
 
 pub use config::{HefConfig, Up};
+pub use crop::{Crop, FrameTensors, record_blend, record_inputs};
 pub use record::{HefInputs, HefOutputs, Step, record, record_source};
 pub use weights::HefWeights;
 

@@ -1,0 +1,114 @@
+//! The square of the picture that the network sees, and the way in and out of it.
+
+use vultus_shaders::kernels::{HefBlendParams, HefInputsParams, HefNeedParams};
+
+use super::{DRIVEN, HefConfig};
+use crate::compute::{Grid, PlanBuilder, Tensor};
+
+/// Side of the crop over the longer side of the head at rest: room for hair and for a head that turns by 15°.
+const ROOM: f32 = 1.4;
+/// How far from the crop's edges it counts in full, as a share of its side.
+const FADE: f32 = 1.0 / 32.0;
+
+/// A square of the picture, in its pixels; it may reach beyond the picture.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Crop {
+    /// Left edge.
+    pub left: f32,
+    /// Upper edge.
+    pub top: f32,
+    /// Side.
+    pub side: f32,
+}
+
+impl Crop {
+    /// Around the head of a mesh at rest: `screen` (V) holds x, y in pixels, `head` (V) is 1 on the head and 0 on the shoulders.
+    ///
+    /// # Panics
+    /// Where no vertex is on the head.
+    pub fn around(screen: &[[f32; 4]], head: &[f32]) -> Self {
+        let (mut low, mut high) = ([f32::MAX; 2], [f32::MIN; 2]);
+        for (at, _) in screen.iter().zip(head).filter(|(_, h)| **h > 0.9) {
+            for axis in 0..2 {
+                low[axis] = low[axis].min(at[axis]);
+                high[axis] = high[axis].max(at[axis]);
+            }
+        }
+        assert!(low[0] <= high[0], "a face model has a head");
+        let side = ROOM * (high[0] - low[0]).max(high[1] - low[1]);
+        let [x, y] = [0, 1].map(|axis| 0.5 * (low[axis] + high[axis] - side));
+        Self { left: x, top: y, side }
+    }
+}
+
+/// What the geometric generator leaves of a frame of S × S pixels.
+#[derive(Clone, Copy, Debug)]
+pub struct FrameTensors {
+    /// (S², 4): the composite in linear light, alpha.
+    pub linear: Tensor,
+    /// (S², 4): the lit mesh in linear light, and its mask.
+    pub rendered: Tensor,
+    /// (S², 4): where in the portrait each pixel looks (px), gain, how far the mesh owns it.
+    pub warp: Tensor,
+    /// (S², 4): what is laid over it, and its share.
+    pub paint: Tensor,
+    /// ((S/2)², 2): blurred shares of mouth and eyeball.
+    pub mask: Tensor,
+}
+
+/// Records `driven` (1, 16, C, C) of a frame of `size`² pixels.
+pub fn record_inputs(
+    plan: &mut PlanBuilder,
+    config: &HefConfig,
+    crop: Crop,
+    size: usize,
+    frame: &FrameTensors,
+) -> Tensor {
+    let side = config.crop;
+    let driven = plan.temp("driven", DRIVEN * side * side);
+    let need = plan.temp("need", side * side);
+    let params = HefInputsParams {
+        size: size as u32,
+        crop: side as u32,
+        left: crop.left,
+        top: crop.top,
+        step: crop.side / side as f32,
+    };
+    let FrameTensors { linear, rendered, warp, paint, mask } = *frame;
+    plan.dispatch(params, &[linear, rendered, warp, paint, mask, driven, need], Grid::image(side, side));
+    plan.dispatch(HefNeedParams { crop: side as u32 }, &[need, driven], Grid::image(side, side));
+    driven
+}
+
+/// Records that `result` of [`super::record`] is laid over `linear` (S², 4).
+pub fn record_blend(
+    plan: &mut PlanBuilder,
+    config: &HefConfig,
+    crop: Crop,
+    size: usize,
+    result: Tensor,
+    linear: Tensor,
+) {
+    let side = config.crop;
+    let params = HefBlendParams {
+        size: size as u32,
+        crop: side as u32,
+        left: crop.left,
+        top: crop.top,
+        step: crop.side / side as f32,
+        fade: FADE * side as f32,
+    };
+    plan.dispatch(params, &[result, linear], Grid::image(size, size));
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Crop;
+
+    #[test]
+    fn a_crop_has_the_head_in_its_middle() {
+        let screen = [[100.0, 50.0, 0.0, 0.0], [180.0, 150.0, 0.0, 0.0], [400.0, 500.0, 0.0, 0.0]];
+        let crop = Crop::around(&screen, &[1.0, 1.0, 0.2]);
+        assert_eq!(crop, Crop { left: 70.0, top: 30.0, side: 140.0 });
+    }
+}
