@@ -48,7 +48,7 @@ pub struct FrameTensors {
     pub linear: Tensor,
     /// (S², 4): the lit mesh in linear light, and its mask.
     pub rendered: Tensor,
-    /// (S², 4): where in the portrait each pixel looks (px), gain, how far the mesh owns it.
+    /// (S², 4): where in the portrait each pixel looks (px), gain, share of paint behind the person.
     pub warp: Tensor,
     /// (S², 4): what is laid over it, and its share.
     pub paint: Tensor,
