@@ -52,7 +52,7 @@ class Maker:
         studio, times, cases = Studio(shot, args.size), [], targets(part, index, self.pools[part])
         figure.pose(self.exporter.shape(rest, person.smile))
         built = time.process_time() - start[1]
-        portrait, matte = studio.take(args.portrait_samples)
+        portrait, matte = studio.take(args.samples)
         tensors, metadata, error = dataset.avatar(self.exporter.model, person, alpha, shot, portrait, matte)
         with dataset.Folder(place) as folder:
             for case in cases:
@@ -102,8 +102,7 @@ def main():
     parser.add_argument("--first", type=int, default=0, help="of several processes, which this is")
     parser.add_argument("--step", type=int, default=1, help="how many processes share the work")
     parser.add_argument("--size", type=int, default=256)
-    parser.add_argument("--samples", type=int, default=10)
-    parser.add_argument("--portrait-samples", type=int, default=24)
+    parser.add_argument("--samples", type=int, default=12, help="of the portrait too: a sharper one would teach that moving makes things soft")
     parser.add_argument("--hairs", type=int, default=10000)
     args = parser.parse_args()
     args.out.mkdir(parents=True, exist_ok=True)
