@@ -332,7 +332,7 @@ fn modulated(weights: &HefWeights) -> impl Iterator<Item = &StyleConv> {
     weights.levels.iter().flat_map(|level| std::iter::once(&level.style).chain(&level.mix))
 }
 
-/// Records E_src over `source` (B, 8, C, C): what a portrait's frames all share, (B, source[l], r_l, r_l) for each level, coarsest first. All of
+/// Records E_src over `source` (B, 8, C, C): what a portrait's frames all share, (B, channels, side, side) for each level, coarsest first. All of
 /// them are outputs of the plan.
 pub fn record_source(plan: &mut PlanBuilder, weights: &HefWeights, source: Tensor, batch: usize) -> Vec<Tensor> {
     let config = weights.config();
