@@ -23,62 +23,92 @@ pub fn hef_inputs(
 ) {
     let (size, crop) = (p.size as usize, p.crop as usize);
     let planes = Planes { batch: 1, total: 16, first: 0, count: 16, width: crop, height: crop };
+    let columns: Vec<Place> = (0..crop).map(|x| Place::new(p.left + (x as f32 + 0.5) * p.step, size)).collect();
     let mut pieces = planes.cut(driven, ROWS, 16);
-    pieces.par_iter_mut().zip(need.par_chunks_mut(ROWS * crop)).with_max_len(1).for_each(|(piece, need)| {
-        for (r, need) in need.chunks_exact_mut(crop).enumerate() {
-            let at_y = p.top + ((piece.row + r) as f32 + 0.5) * p.step;
-            let (y, ty) = between(at_y, size);
-            let (half_y, half_ty) = between(0.5 * at_y, size / 2);
-            let near_y = (at_y.floor().max(0.0) as i32 as usize).min(size - 1);
-            let (low_y, high_y) = (near_y.max(1) - 1, (near_y + 1).min(size - 1));
-            for (x, need) in need.iter_mut().enumerate() {
-                let at_x = p.left + (x as f32 + 0.5) * p.step;
-                let (left, tx) = between(at_x, size);
-                let colour = four(linear, size, y * size + left, tx, ty);
-                let mesh = four(rendered, size, y * size + left, tx, ty);
-                let (half_x, half_tx) = between(0.5 * at_x, size / 2);
-                let h = half_y * (size / 2) + half_x;
-                let inside: [f32; 2] = std::array::from_fn(|i| {
-                    let (above, below) = (&mask[h..h + 2], &mask[h + size / 2..h + size / 2 + 2]);
-                    mix(mix(above[0][i], above[1][i], half_tx), mix(below[0][i], below[1][i], half_tx), half_ty)
-                });
-                let near_x = (at_x.floor().max(0.0) as i32 as usize).min(size - 1);
-                let (low_x, high_x) = (near_x.max(1) - 1, (near_x + 1).min(size - 1));
-                let here = near_y * size + near_x;
-                let (w, over) = (warp[here], paint[here]);
-                let slope = |a: [f32; 4], b: [f32; 4], n: usize| [(b[0] - a[0]) / n as f32, (b[1] - a[1]) / n as f32];
-                let dx = slope(warp[near_y * size + low_x], warp[near_y * size + high_x], high_x - low_x);
-                let dy = slope(warp[low_y * size + near_x], warp[high_y * size + near_x], high_y - low_y);
-                let square = |a: f32, b: f32| a * a + b * b;
-                let off = (square(dx[0] - 1.0, dx[1]) + square(dy[0], dy[1] - 1.0)).sqrt();
-                let stretch = 0.5
-                    * (square(dx[0] + dy[1], dx[1] - dy[0]).sqrt() - square(dx[0] - dy[1], dx[1] + dy[0]).sqrt()).abs();
-                let side = p.step * crop as f32;
-                let flow = [(w[0] - near_x as f32 - 0.5) / side, (w[1] - near_y as f32 - 0.5) / side];
-                let lit = smoothstep(0.02, 0.15, (w[2] - 1.0).abs());
-                let [red, green, blue] = [0, 1, 2].map(|c| colour[c].max(0.0).sqrt());
-                let [mesh_red, mesh_green, mesh_blue] = [0, 1, 2].map(|c| mesh[c].max(0.0).sqrt());
-                let values = [
-                    [red, green, blue, mesh_red, mesh_green, mesh_blue, mesh[3], over[3]],
-                    [inside[0], inside[1], flow[0], flow[1], w[2] - 1.0, 0.0, stretch.min(2.0), w[3]],
-                ];
-                for (c, (line, v)) in piece.lines.iter_mut().zip(values.as_flattened()).enumerate() {
-                    if c != 13 {
-                        line[r * crop + x] = *v;
+    let pairs = pieces.par_iter_mut().zip(need.par_chunks_mut(ROWS * crop)).with_max_len(1);
+    pairs.for_each_init(
+        || vec![[[0.0f32; 8]; 2]; crop],
+        |pixels, (piece, need)| {
+            for (r, need) in need.chunks_exact_mut(crop).enumerate() {
+                let y = Place::new(p.top + ((piece.row + r) as f32 + 0.5) * p.step, size);
+                let rows = [y.low, y.near, y.high].map(|row| &warp[row * size..][..size]);
+                for ((to, column), need) in pixels.iter_mut().zip(&columns).zip(need.iter_mut()) {
+                    let colour = roots(four(linear, size, y.first * size + column.first, column.t, y.t));
+                    let mesh = four(rendered, size, y.first * size + column.first, column.t, y.t);
+                    let shade = roots(mesh);
+                    let h = y.half * (size / 2) + column.half;
+                    let inside: [f32; 2] = {
+                        let square = &mask[h..h + size / 2 + 2];
+                        let (above, below) = ([square[0], square[1]], [square[size / 2], square[size / 2 + 1]]);
+                        std::array::from_fn(|i| {
+                            mix(
+                                mix(above[0][i], above[1][i], column.half_t),
+                                mix(below[0][i], below[1][i], column.half_t),
+                                y.half_t,
+                            )
+                        })
+                    };
+                    let (w, over) = (rows[1][column.near], paint[y.near * size + column.near]);
+                    let slope =
+                        |a: [f32; 4], b: [f32; 4], n: usize| [(b[0] - a[0]) / n as f32, (b[1] - a[1]) / n as f32];
+                    let dx = slope(rows[1][column.low], rows[1][column.high], column.high - column.low);
+                    let dy = slope(rows[0][column.near], rows[2][column.near], y.high - y.low);
+                    let square = |a: f32, b: f32| a * a + b * b;
+                    let off = (square(dx[0] - 1.0, dx[1]) + square(dy[0], dy[1] - 1.0)).sqrt();
+                    let stretch = 0.5
+                        * (square(dx[0] + dy[1], dx[1] - dy[0]).sqrt() - square(dx[0] - dy[1], dx[1] + dy[0]).sqrt())
+                            .abs();
+                    let side = p.step * crop as f32;
+                    let flow = [(w[0] - column.near as f32 - 0.5) / side, (w[1] - y.near as f32 - 0.5) / side];
+                    let lit = smoothstep(0.02, 0.15, (w[2] - 1.0).abs());
+                    let values = [
+                        [colour[0], colour[1], colour[2], shade[0], shade[1], shade[2], mesh[3], over[3]],
+                        [inside[0], inside[1], flow[0], flow[1], w[2] - 1.0, 0.0, stretch.min(2.0), w[3]],
+                    ];
+                    *to = values;
+                    *need = smoothstep(0.1, 0.5, off).max(over[3].clamp(0.0, 1.0)).max(lit);
+                }
+                for (c, line) in piece.lines.iter_mut().enumerate().filter(|(c, _)| *c != 13) {
+                    for (to, pixel) in line[r * crop..][..crop].iter_mut().zip(pixels.iter()) {
+                        *to = pixel[c / 8][c % 8];
                     }
                 }
-                *need = smoothstep(0.1, 0.5, off).max(over[3].clamp(0.0, 1.0)).max(lit);
             }
-        }
-    });
+        },
+    );
 }
 
-/// The pixel before a position and how far on it lies; the edge repeats.
+/// What lies around a position along one axis; the edge repeats.
+struct Place {
+    /// The pixel before it, and how far on it lies.
+    first: usize,
+    t: f32,
+    /// The same in a picture of half the size.
+    half: usize,
+    half_t: f32,
+    /// The pixel that holds it, and its neighbours.
+    near: usize,
+    low: usize,
+    high: usize,
+}
+
+impl Place {
+    fn new(at: f32, size: usize) -> Self {
+        let between = |at: f32, size: usize| {
+            let q = (at - 0.5).max(0.0).min(size as f32 - 1.0);
+            let i = (q as usize).min(size - 2);
+            (i, q - i as f32)
+        };
+        let ((first, t), (half, half_t)) = (between(at, size), between(0.5 * at, size / 2));
+        let near = (at.floor().max(0.0) as usize).min(size - 1);
+        Self { first, t, half, half_t, near, low: near.max(1) - 1, high: (near + 1).min(size - 1) }
+    }
+}
+
+/// Square roots of light.
 #[inline(always)]
-fn between(at: f32, size: usize) -> (usize, f32) {
-    let q = (at - 0.5).max(0.0).min(size as f32 - 1.0);
-    let i = (q as i32 as usize).min(size - 2);
-    (i, q - i as f32)
+fn roots(v: [f32; 4]) -> [f32; 4] {
+    v.map(|v| v.max(0.0).sqrt())
 }
 
 #[inline(always)]
