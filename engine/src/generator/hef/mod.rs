@@ -6,12 +6,14 @@
 
 mod config;
 mod crop;
+mod layers;
 mod record;
 mod weights;
 
 pub use config::{HefConfig, Up};
 pub use crop::{Crop, FrameTensors, record_blend, record_inputs};
-pub use record::{HefInputs, HefOutputs, Step, record, record_source};
+pub use layers::Step;
+pub use record::{HefInputs, HefOutputs, record, record_source};
 pub use weights::HefWeights;
 
 /// Channels of a frame's input `driven`.
