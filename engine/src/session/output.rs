@@ -34,7 +34,7 @@ pub enum SessionEvent {
         /// The samples.
         pcm: [f32; VOICE_PACKET],
     },
-    /// Speech that was marked complete by [`Session::end_speech`] has left as voice, to its end.
+    /// Speech that was marked complete by [`super::Session::end_speech`] has left as voice, to its end.
     Spoken {
         /// What it was marked with.
         mark: u64,
