@@ -1,12 +1,18 @@
 //! Where a plan's time goes, kernel by kernel, on the CPU executor.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use vultus::assets::Assets;
 use vultus::compute::{Compute, PlanBuilder};
+use vultus::face::FaceModel;
+use vultus::generator::{GeometricGenerator, OutputFormat};
 use vultus::motion::eac::{self, EacConfig, EacWeights, Head};
 
-/// The motion network's kernels.
+const RUNS: usize = 100;
+const WARM_UP: usize = 10;
+
+/// The motion network's kernels, then those of a live frame of 512².
 pub(crate) fn run() {
     let assets = Assets::locate(None).expect("assets");
     let mut reader = assets.weights("eac.safetensors").expect("weights");
@@ -14,20 +20,39 @@ pub(crate) fn run() {
     let mut plan = PlanBuilder::new("EAC");
     eac::record(&mut plan, &weights, 1, Head::LookAhead(2), false);
     let mut executor = Compute::Cpu.executor(plan.finish());
-    let runs = 100;
+    table("motion, a frame", |_| executor.run_timed().expect("the CPU does not fail"));
+
+    let model = FaceModel::read(assets.weights("face.safetensors").expect("weights")).expect("a face model");
+    let avatar = assets.avatar("amara").expect("an avatar");
+    let mut generator =
+        GeometricGenerator::new(&Compute::Cpu, &model, &avatar, 512, OutputFormat::I420).expect("a generator");
+    let jaw = model.expression_index("jawOpen").expect("ARKit's names");
+    table("face and picture, a frame of 512²", |run| {
+        // A mouth that opens and a head that sways, as in speech.
+        let phase = run as f32 * 0.7;
+        let mut beta = avatar.beta;
+        beta[jaw] = 0.25 + 0.25 * phase.sin();
+        generator
+            .frame_timed(&beta, &[0.02 * phase.cos(), 0.04 * phase.sin(), 0.0, 0.0, 0.0, 0.0])
+            .expect("the CPU does not fail")
+    });
+}
+
+fn table(title: &str, mut frame: impl FnMut(usize) -> Vec<(&'static str, Duration)>) {
     let mut total: BTreeMap<&str, (usize, f64)> = BTreeMap::new();
-    for run in 0..runs + 10 {
-        let times = executor.run_timed().expect("the CPU does not fail");
-        if run >= 10 {
+    for run in 0..RUNS + WARM_UP {
+        let times = frame(run);
+        if run >= WARM_UP {
             for (kernel, time) in times {
                 let entry = total.entry(kernel).or_default();
                 entry.0 += 1;
-                entry.1 += time.as_secs_f64() * 1e3;
+                entry.1 += time.as_secs_f64() * 1e3 / RUNS as f64;
             }
         }
     }
+    println!("{title}");
     for (kernel, (count, ms)) in &total {
-        println!("{kernel:20} {:4} a frame {:8.3} ms", count / runs, ms / runs as f64);
+        println!("  {kernel:20} {:4} × {ms:8.3} ms", count / RUNS);
     }
-    println!("{:20}      sum     {:8.3} ms", "", total.values().map(|t| t.1).sum::<f64>() / runs as f64);
+    println!("  {:20}   sum  {:8.3} ms", "", total.values().map(|t| t.1).sum::<f64>());
 }

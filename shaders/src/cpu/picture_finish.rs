@@ -50,13 +50,16 @@ pub fn picture_finish(
             (left, mine) = (mine, right);
         }
         // In steps that the compiler can vectorise.
-        for colour in &mut line {
+        for (colour, word) in line.iter_mut().zip(&mut *out) {
+            *word = byte(colour[3].clamp(0.0, 1.0)) << 24;
             let k = 1.0 / colour[3].max(1e-4);
-            *colour = [colour[0] * k, colour[1] * k, colour[2] * k, colour[3]];
+            *colour = [colour[0] * k, colour[1] * k, colour[2] * k, 0.0];
+        }
+        for value in line.as_flattened_mut() {
+            *value = linear_to_srgb(*value);
         }
         for (colour, word) in line.iter().zip(out) {
-            let [r, g, b] = [0, 1, 2].map(|c| byte(linear_to_srgb(colour[c])));
-            *word = r | (g << 8) | (b << 16) | (byte(colour[3].clamp(0.0, 1.0)) << 24);
+            *word |= byte(colour[0]) | (byte(colour[1]) << 8) | (byte(colour[2]) << 16);
         }
     });
 }
