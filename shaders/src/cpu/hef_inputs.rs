@@ -54,19 +54,20 @@ pub fn hef_inputs(
                     let dx = slope(rows[1][column.low], rows[1][column.high], column.high - column.low);
                     let dy = slope(rows[0][column.near], rows[2][column.near], y.high - y.low);
                     let square = |a: f32, b: f32| a * a + b * b;
-                    let off = (square(dx[0] - 1.0, dx[1]) + square(dy[0], dy[1] - 1.0)).sqrt();
-                    let stretch = 0.5
-                        * (square(dx[0] + dy[1], dx[1] - dy[0]).sqrt() - square(dx[0] - dy[1], dx[1] + dy[0]).sqrt())
-                            .abs();
+                    let mean = 0.5 * square(dx[0] + dy[1], dx[1] - dy[0]).sqrt();
+                    let spread = 0.5 * square(dx[0] - dy[1], dx[1] + dy[0]).sqrt();
+                    let off = square(mean + spread - 1.0, mean - spread - 1.0).sqrt();
+                    let stretch = (mean - spread).abs();
                     let side = p.step * crop as f32;
                     let flow = [(w[0] - column.near as f32 - 0.5) / side, (w[1] - y.near as f32 - 0.5) / side];
-                    let lit = smoothstep(0.02, 0.15, (w[2] - 1.0).abs());
+                    let lit = smoothstep(0.01, 0.1, (w[2] - 1.0).abs());
+                    let painted = ((over[3] - 0.004) / 0.996).clamp(0.0, 1.0);
                     let values = [
                         [colour[0], colour[1], colour[2], shade[0], shade[1], shade[2], mesh[3], over[3]],
                         [inside[0], inside[1], flow[0], flow[1], w[2] - 1.0, 0.0, stretch.min(2.0), w[3]],
                     ];
                     *to = values;
-                    *need = smoothstep(0.1, 0.5, off).max(over[3].clamp(0.0, 1.0)).max(lit);
+                    *need = smoothstep(0.05, 0.3, off).max(painted).max(lit);
                 }
                 for (c, line) in piece.lines.iter_mut().enumerate().filter(|(c, _)| *c != 13) {
                     for (to, pixel) in line[r * crop..][..crop].iter_mut().zip(pixels.iter()) {

@@ -1,6 +1,6 @@
 // What the geometric generator knows of a frame, resampled on HEF's crop: `driven` (16, crop, crop), channels as train/hef/README.md says, all but
 // 13; and the need that channel 13 is made from (see hef_need). Colours are taken between pixels, positions and shares from the nearest one.
-// Need: how far the warp is from moving its surroundings along stiffly, what is painted, and light that changed. Where nothing moves it is 0 exactly.
+// Need: how far the warp is from moving its surroundings along stiffly (turned perhaps, but not bent), what is painted, and light that changed. Where nothing moves it is 0 exactly.
 struct Params {
     size: u32,
     crop: u32,
@@ -49,14 +49,17 @@ fn main(@builtin(global_invocation_id) id: vec3<u32>) {
     let high = min(near + 1, vec2<i32>(last));
     let dx = (warp_at(high.x, near.y) - warp_at(low.x, near.y)) / f32(high.x - low.x);
     let dy = (warp_at(near.x, high.y) - warp_at(near.x, low.y)) / f32(high.y - low.y);
-    let bent = vec4<f32>(dx.x - 1.0, dx.y, dy.x, dy.y - 1.0);
-    let off = sqrt(dot(bent, bent));
-    // Smallest singular value of the 2 × 2 matrix (dx, dy).
+    // Singular values of the 2 × 2 matrix (dx, dy), the lower one negative where the picture is turned over; how far they are from a turn's.
     let a = vec2<f32>(dx.x + dy.y, dx.y - dy.x);
     let b = vec2<f32>(dx.x - dy.y, dx.y + dy.x);
-    let low_stretch = 0.5 * abs(sqrt(dot(a, a)) - sqrt(dot(b, b)));
+    let mean = 0.5 * sqrt(dot(a, a));
+    let spread = 0.5 * sqrt(dot(b, b));
+    let bent = vec2<f32>(mean + spread - 1.0, mean - spread - 1.0);
+    let off = sqrt(dot(bent, bent));
     let flow = (w.xy - vec2<f32>(near) - 0.5) / (p.step * f32(p.crop));
-    let lit = smoothstep(0.02, 0.15, abs(w.z - 1.0));
+    let lit = smoothstep(0.01, 0.1, abs(w.z - 1.0));
+    // Shares that are nothing but rounding are nothing.
+    let painted = clamp((over.w - 0.004) / 0.996, 0.0, 1.0);
 
     let plane = p.crop * p.crop;
     let to = id.y * p.crop + id.x;
@@ -73,7 +76,7 @@ fn main(@builtin(global_invocation_id) id: vec3<u32>) {
     driven[10u * plane + to] = flow.x;
     driven[11u * plane + to] = flow.y;
     driven[12u * plane + to] = w.z - 1.0;
-    driven[14u * plane + to] = min(low_stretch, 2.0);
+    driven[14u * plane + to] = min(abs(mean - spread), 2.0);
     driven[15u * plane + to] = w.w;
-    need[to] = max(max(smoothstep(0.1, 0.5, off), clamp(over.w, 0.0, 1.0)), lit);
+    need[to] = max(max(smoothstep(0.05, 0.3, off), painted), lit);
 }
