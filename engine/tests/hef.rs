@@ -3,8 +3,13 @@
 mod common;
 
 use common::executors;
+use vultus::assets::Assets;
+use vultus::avatar::AvatarFile;
 use vultus::compute::{Compute, PlanBuilder};
-use vultus::generator::hef::{self, Crop, FrameTensors, HefConfig, HefInputs, HefWeights, RESULT, STYLE, STYLE_WORDS};
+use vultus::face::FaceModel;
+use vultus::generator::hef::{
+    self, Crop, DRIVEN, FrameTensors, HefConfig, HefInputs, HefWeights, Observer, RESULT, SOURCE, STYLE, STYLE_WORDS,
+};
 use vultus::weights::{WeightError, WeightReader};
 
 const GOLDEN: &[u8] = include_bytes!("golden/hef.safetensors");
@@ -198,7 +203,7 @@ fn frame(compute: &Compute, weights: &HefWeights) -> (Vec<f32>, Vec<f32>) {
     };
     let plane = config.crop * config.crop;
     let inputs = HefInputs {
-        driven: hef::record_inputs(&mut plan, config, crop, size, &frame),
+        driven: hef::record_inputs(&mut plan, config.crop, crop, size, &frame),
         portrait: plan.constant("portrait", &unit(5, 4 * plane)),
         style: plan.constant("style", &unit(6, STYLE_WORDS)),
         pyramid: (config.levels.iter().zip(&config.source))
@@ -243,5 +248,45 @@ fn what_does_not_move_stays_as_it_is_to_the_bit() {
             changed += usize::from(b != a);
         }
         assert!(changed > size * size / 4, "{}: only {changed} pixels changed", compute.name());
+    }
+}
+
+/// Channels of `driven` of a shipped avatar: as it is, and talking; and its `source`.
+fn observed(compute: &Compute, crop: impl Fn(&FaceModel, &AvatarFile) -> Crop) -> [Vec<f32>; 3] {
+    let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../weights");
+    let assets = Assets::locate(Some(&folder)).expect("the weights folder");
+    let model = FaceModel::read(assets.weights("face.safetensors").expect("weights")).expect("face model");
+    let name = assets.avatars().expect("avatars").into_iter().next().expect("an avatar");
+    let avatar = assets.avatar(&name).expect("avatar");
+    let crop = crop(&model, &avatar);
+    let mut observer = Observer::new(compute, &model, &avatar, 256, crop, 64).expect("a good size");
+    let mut talking = avatar.beta;
+    talking[model.expression_index("jawOpen").expect("an ARKit name")] = 0.4;
+    let still = observer.observe(&avatar.beta, &[0.0; 6]).expect("the device is there").driven.to_vec();
+    let moved =
+        observer.observe(&talking, &[0.03, 0.1, 0.0, 0.0, 0.0, 0.0]).expect("the device is there").driven.to_vec();
+    [still, moved, observer.source().expect("the device is there")]
+}
+
+#[test]
+fn what_the_network_is_fed_is_the_portrait_at_rest_and_the_same_every_time() {
+    let plane = 64 * 64;
+    for compute in executors() {
+        let whole = |_: &FaceModel, _: &AvatarFile| Crop::whole(256);
+        let [still, moved, source] = observed(&compute, whole);
+        assert_eq!((still.len(), source.len()), (DRIVEN * plane, SOURCE * plane));
+        assert!(still.iter().chain(&moved).all(|v| v.is_finite()));
+        assert!(still[13 * plane..14 * plane].iter().all(|v| *v == 0.0), "{}: need at rest", compute.name());
+        assert_eq!(source[..3 * plane], still[..3 * plane]);
+        assert_eq!(source[4 * plane..], still[3 * plane..7 * plane]);
+        assert!(source[3 * plane..4 * plane].iter().all(|v| (0.0..=1.0).contains(v)));
+        let needed = moved[13 * plane..14 * plane].iter().filter(|v| **v > 0.5).count();
+        assert!((20..plane).contains(&needed), "{}: {needed}", compute.name());
+        let [again, moved_again, source_again] = observed(&compute, whole);
+        assert!(again == still && moved_again == moved && source_again == source, "{}", compute.name());
+        // Around the head, the face takes more of the crop.
+        let [closer, ..] = observed(&compute, |model, avatar| Crop::of(model, avatar, 256));
+        let face = |d: &[f32]| d[6 * plane..7 * plane].iter().sum::<f32>();
+        assert!(face(&closer) > face(&still), "{} {}", face(&closer), face(&still));
     }
 }

@@ -36,6 +36,29 @@ impl Placement {
         let r = rotation([0, 1, 2].map(|k| f64::from(self.pose[k])));
         [0, 1, 2].map(|k| [r[k][0] as f32, r[k][1] as f32, r[k][2] as f32, self.pose[3 + k]])
     }
+
+    /// Where a point of the bust (head space, metres) lies in the picture, in units of its height: x right, y down.
+    pub fn project(&self, at: [f32; 3]) -> [f32; 2] {
+        let [x, y, z] = self.camera_from_head().map(|r| r[0] * at[0] + r[1] * at[1] + r[2] * at[2] + r[3]);
+        let [focal, cx, cy] = self.camera;
+        [cx - focal * x / z, cy + focal * y / z]
+    }
+
+    /// Where the head stands in camera space when it moves by `motion` about `pivot`: R = R_s·R_Δ, t = R_s·(pivot − R_Δ·pivot + Δt) + t_s.
+    /// At rest that is the bust's pose.
+    pub fn head(&self, pivot: [f32; 3], motion: &[f32; POSE]) -> [f32; POSE] {
+        let bust = rotation([0, 1, 2].map(|k| f64::from(self.pose[k])));
+        let turn = rotation([0, 1, 2].map(|k| f64::from(motion[k])));
+        let of = |m: &[[f64; 3]; 3], v: [f64; 3]| [0, 1, 2].map(|r| (0..3).map(|k| m[r][k] * v[k]).sum::<f64>());
+        let pivot = pivot.map(f64::from);
+        let kept = of(&turn, pivot);
+        let from = of(&bust, [0, 1, 2].map(|k| pivot[k] - kept[k] + f64::from(motion[3 + k])));
+        // Row 1 is (cos p · sin r, cos p · cos r, −sin p), the last column (sin y · cos p, −sin p, cos y · cos p).
+        let both = |r: usize, c: usize| (0..3).map(|k| bust[r][k] * turn[k][c]).sum::<f64>();
+        let angles =
+            [(-both(1, 2)).clamp(-1.0, 1.0).asin(), both(0, 2).atan2(both(2, 2)), both(1, 0).atan2(both(1, 1))];
+        std::array::from_fn(|k| if k < 3 { angles[k] as f32 } else { from[k - 3] as f32 + self.pose[k] })
+    }
 }
 
 /// R = Ry(yaw)·Rx(pitch)·Rz(roll), rows.
@@ -70,5 +93,30 @@ impl Light {
             gamma[3 * i..3 * i + 3].fill(value);
         }
         Self { delta: [0.0; ALBEDO], gamma }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_head_that_moves_stands_where_its_vertices_go() {
+        let mut bust = Placement::mean();
+        bust.pose = [0.1, -0.2, 0.05, 0.01, 0.02, -1.2];
+        let pivot = [0.0, -0.1, -0.05];
+        let motion = [0.12, 0.25, -0.1, 0.003, -0.004, 0.002];
+        for (a, b) in bust.head(pivot, &[0.0; POSE]).iter().zip(bust.pose) {
+            assert!((a - b).abs() < 1e-6, "{a} {b}");
+        }
+        let moved = Placement { pose: bust.head(pivot, &motion), ..bust.clone() };
+        let turn = rotation([0, 1, 2].map(|k| f64::from(motion[k])));
+        for at in [[0.0, 0.0, 0.0], [0.05, 0.1, 0.07], [-0.06, -0.08, 0.02]] {
+            let about = [0, 1, 2].map(|k| f64::from(at[k] - pivot[k]));
+            let to =
+                [0, 1, 2].map(|r| (0..3).map(|k| turn[r][k] * about[k]).sum::<f64>() as f32 + pivot[r] + motion[3 + r]);
+            let (one, other) = (bust.project(to), moved.project(at));
+            assert!((0..2).all(|k| (one[k] - other[k]).abs() < 1e-5), "{one:?} {other:?}");
+        }
     }
 }

@@ -78,6 +78,11 @@ pub enum GeneratorError {
     Size(usize),
 }
 
+/// A side that the kernels take.
+fn checked(size: usize) -> Result<usize, GeneratorError> {
+    if (64..=2048).contains(&size) && size.is_multiple_of(8) { Ok(size) } else { Err(GeneratorError::Size(size)) }
+}
+
 /// An avatar worked out for pictures of one size and format. Cheap to clone; any number of generators share it.
 #[derive(Clone, Debug)]
 pub struct PreparedAvatar {
@@ -110,10 +115,7 @@ impl PreparedAvatar {
         format: OutputFormat,
         warp_only: bool,
     ) -> Result<Self, GeneratorError> {
-        if !(64..=2048).contains(&size) || !size.is_multiple_of(8) {
-            return Err(GeneratorError::Size(size));
-        }
-        let setup = Setup::new(model, avatar, size);
+        let setup = Setup::new(model, avatar, checked(size)?);
         let mut plan = PlanBuilder::new("geometric generator");
         let tensors = record(&mut plan, model, avatar, &setup, format, warp_only);
         Ok(Self { program: compute.program(plan.finish()), tensors, size, format })

@@ -8,10 +8,11 @@ use vultus_shaders::kernels::{
 
 use super::OutputFormat;
 use super::eyes::{SCALE, SIDE};
+use super::hef::FrameTensors;
 use super::setup::{STEP, Setup};
 use crate::avatar::AvatarFile;
 use crate::compute::{Grid, PlanBuilder, Tensor};
-use crate::face::{self, FaceModel, FaceTensors, Placement};
+use crate::face::{self, FaceModel, FaceTensors, Light, Placement};
 
 /// Weight of "nothing happens here" in a cell of which the mesh says nothing: how soon the mesh's own motion fades in hair and clothes.
 const ANCHOR: f32 = 0.01;
@@ -29,6 +30,28 @@ pub struct GeneratorTensors {
     pub picture: Tensor,
 }
 
+/// A frame of S × S pixels before it becomes a picture.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Composite {
+    pub face: FaceTensors,
+    /// (S², 4): what the warp and the paint make of the portrait, in linear light, and alpha.
+    pub linear: Tensor,
+    /// (S², 4) and (S², 4): see `surface_paint`.
+    pub warp: Tensor,
+    pub paint: Tensor,
+    /// ((S/2)², 2): blurred shares of mouth and eyeball.
+    pub mask: Tensor,
+}
+
+impl Composite {
+    /// What HEF is fed from: records the lit mesh too, in the avatar's light and colours.
+    pub(super) fn lit(&self, plan: &mut PlanBuilder, model: &FaceModel, avatar: &AvatarFile) -> FrameTensors {
+        let Self { face, linear, warp, paint, mask } = *self;
+        let rendered = face::record_shading(plan, model, &Light::of(avatar), &face).rendered;
+        FrameTensors { linear, rendered, warp, paint, mask }
+    }
+}
+
 /// Records the face and everything after it. `warp_only` leaves out paint and light: the plain mesh warp that figures are compared with.
 pub fn record(
     plan: &mut PlanBuilder,
@@ -38,6 +61,20 @@ pub fn record(
     format: OutputFormat,
     warp_only: bool,
 ) -> GeneratorTensors {
+    let composite = record_composite(plan, model, avatar, setup, format != OutputFormat::RgbaCutOut, warp_only);
+    let picture = finish(plan, setup, &composite, format);
+    GeneratorTensors { beta: composite.face.beta, motion: composite.face.motion, picture }
+}
+
+/// Records the face and what it makes of the portrait. Without `background` the person is cut out.
+pub(super) fn record_composite(
+    plan: &mut PlanBuilder,
+    model: &FaceModel,
+    avatar: &AvatarFile,
+    setup: &Setup,
+    background: bool,
+    warp_only: bool,
+) -> Composite {
     let placement = Placement::of(avatar);
     let size = setup.size;
     let face = face::record(plan, model, &placement, size);
@@ -57,8 +94,7 @@ pub fn record(
         lips: setup.lips,
         ..Default::default()
     };
-    let raster = [face.triangle_id, face.barycentric, face.triangles];
-    let [id, weights, triangles] = raster;
+    let [id, weights, triangles] = [face.triangle_id, face.barycentric, face.triangles];
     plan.dispatch(params, &[id, weights, triangles, look, outer, mask, warp, paint], Grid::image(size, size));
     let eyes = plan.constant("eyes", &setup.eyes);
     let params = EyePaintParams { size: size as u32, side: SIDE as u32, scale: SCALE, shade: 0.45 };
@@ -66,17 +102,24 @@ pub fn record(
 
     let pictures = plan.constant("portrait and background", &setup.pictures);
     let linear = plan.temp("linear picture", 4 * size * size);
-    let background = if format == OutputFormat::RgbaCutOut { 0.0 } else { 1.0 };
+    let share = |yes: bool| if yes { 1.0 } else { 0.0 };
     plan.dispatch(
-        PortraitWarpParams { size: size as u32, background, effects: if warp_only { 0.0 } else { 1.0 } },
+        PortraitWarpParams { size: size as u32, background: share(background), effects: share(!warp_only) },
         &[warp, paint, pictures, linear],
         Grid::image(size, size),
     );
+    Composite { face, linear, warp, paint, mask }
+}
+
+/// The picture's bytes.
+fn finish(plan: &mut PlanBuilder, setup: &Setup, composite: &Composite, format: OutputFormat) -> Tensor {
+    let size = setup.size;
+    let Composite { face, linear, warp, paint, .. } = *composite;
     let rgba = plan.temp("rgba", size * size);
     let parts = plan.constant("parts", &setup.parts);
     plan.dispatch(
         PictureFinishParams { size: size as u32 },
-        &[linear, id, parts, warp, paint, rgba],
+        &[linear, face.triangle_id, parts, warp, paint, rgba],
         Grid::image(size, size),
     );
     let picture = if format == OutputFormat::I420 {
@@ -87,7 +130,7 @@ pub fn record(
         rgba
     };
     plan.output(picture);
-    GeneratorTensors { beta: face.beta, motion: face.motion, picture }
+    picture
 }
 
 /// (V · 3) what each vertex shows.

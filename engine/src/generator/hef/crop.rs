@@ -3,7 +3,9 @@
 use vultus_shaders::kernels::{HefBlendParams, HefInputsParams, HefNeedParams};
 
 use super::{DRIVEN, HefConfig};
+use crate::avatar::AvatarFile;
 use crate::compute::{Grid, PlanBuilder, Tensor};
+use crate::face::{FaceModel, Placement};
 
 /// Side of the crop over the longer side of the head at rest: room for hair and for a head that turns by 15°.
 const ROOM: f32 = 1.4;
@@ -39,6 +41,28 @@ impl Crop {
         let [x, y] = [0, 1].map(|axis| 0.5 * (low[axis] + high[axis] - side));
         Self { left: x, top: y, side }
     }
+
+    /// Around the head of a portrait of `size`² pixels.
+    pub fn of(model: &FaceModel, avatar: &AvatarFile, size: usize) -> Self {
+        let placement = Placement::of(avatar);
+        let size = size as f32;
+        let screen: Vec<[f32; 4]> = (model.shape(&avatar.alpha, &avatar.beta).iter())
+            .map(|v| placement.project(*v))
+            .map(|[x, y]| [size * x, size * y, 0.0, 0.0])
+            .collect();
+        Self::around(&screen, &model.head_weight)
+    }
+
+    /// Where in the picture pixel `k` of the crop at `side` × `side` lies, in its pixels.
+    pub fn at(&self, k: usize, side: usize) -> [f32; 2] {
+        let step = self.side / side as f32;
+        [self.left + ((k % side) as f32 + 0.5) * step, self.top + ((k / side) as f32 + 0.5) * step]
+    }
+
+    /// The whole of a picture of `size`² pixels.
+    pub fn whole(size: usize) -> Self {
+        Self { left: 0.0, top: 0.0, side: size as f32 }
+    }
 }
 
 /// What the geometric generator leaves of a frame of S × S pixels.
@@ -56,15 +80,8 @@ pub struct FrameTensors {
     pub mask: Tensor,
 }
 
-/// Records `driven` (1, 16, C, C) of a frame of `size`² pixels.
-pub fn record_inputs(
-    plan: &mut PlanBuilder,
-    config: &HefConfig,
-    crop: Crop,
-    size: usize,
-    frame: &FrameTensors,
-) -> Tensor {
-    let side = config.crop;
+/// Records `driven` (1, 16, C, C), C = `side`, of a frame of `size`² pixels.
+pub fn record_inputs(plan: &mut PlanBuilder, side: usize, crop: Crop, size: usize, frame: &FrameTensors) -> Tensor {
     let driven = plan.temp("driven", DRIVEN * side * side);
     let need = plan.temp("need", side * side);
     let params = HefInputsParams {

@@ -7,12 +7,14 @@
 mod config;
 mod crop;
 mod layers;
+mod observe;
 mod record;
 mod weights;
 
 pub use config::{HefConfig, Up};
 pub use crop::{Crop, FrameTensors, record_blend, record_inputs};
 pub use layers::Step;
+pub use observe::{Observation, Observer, style};
 pub use record::{HefInputs, HefOutputs, record, record_source};
 pub use weights::HefWeights;
 
