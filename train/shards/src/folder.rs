@@ -1,0 +1,125 @@
+//! The folder of a person, as train/crowd/dataset.py describes it.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result, bail, ensure};
+use serde::Deserialize;
+use vultus::avatar::{AvatarFile, EXPRESSION, POSE};
+use vultus::face::FaceModel;
+
+/// Where a person lies.
+#[derive(Clone, Debug)]
+pub struct Folder {
+    path: PathBuf,
+}
+
+/// One picture, and what it shows.
+#[derive(Clone, Debug)]
+pub struct Case {
+    /// Its name.
+    pub name: String,
+    /// Expression β.
+    pub beta: [f32; EXPRESSION],
+    /// The head's motion against the bust.
+    pub motion: [f32; POSE],
+    /// (S², 3) sRGB.
+    pub picture: Vec<u8>,
+    /// (S²) 255 is person.
+    pub matte: Vec<u8>,
+    /// The case that shows the same person 40 ms before.
+    pub after: Option<usize>,
+}
+
+#[derive(Deserialize)]
+struct Truth {
+    size: usize,
+    cases: Vec<Entry>,
+}
+
+#[derive(Deserialize)]
+struct Entry {
+    name: String,
+    beta: BTreeMap<String, f32>,
+    dpose: [f32; POSE],
+    image: String,
+    matte: String,
+    after: Option<String>,
+}
+
+impl Folder {
+    /// A folder; nothing is read yet.
+    pub fn new(path: PathBuf) -> Self {
+        Self { path }
+    }
+
+    /// The person's name.
+    pub fn name(&self) -> String {
+        self.path.file_name().map_or_else(String::new, |n| n.to_string_lossy().into_owned())
+    }
+
+    /// The avatar.
+    ///
+    /// # Errors
+    /// It is missing or wrong.
+    pub fn avatar(&self) -> Result<AvatarFile> {
+        let file = self.path.join(format!("{}.avatar", self.name()));
+        let bytes = std::fs::read(&file).with_context(|| format!("{} cannot be read", file.display()))?;
+        Ok(AvatarFile::parse(&file.display().to_string(), bytes)?)
+    }
+
+    /// S, and the pictures in the order of truth.json.
+    ///
+    /// # Errors
+    /// One sentence that names the file: it is missing, of another size, an expression is unknown, a number is not finite, …
+    pub fn cases(&self, model: &FaceModel) -> Result<(usize, Vec<Case>)> {
+        let file = self.path.join("truth.json");
+        let say = |what: String| format!("{}: {what}", file.display());
+        let bytes = std::fs::read(&file).with_context(|| say("cannot be read".into()))?;
+        let truth: Truth =
+            serde_json::from_slice(&bytes).with_context(|| say("is not what train/crowd writes".into()))?;
+        let size = truth.size;
+        ensure!(
+            (64..=2048).contains(&size) && size.is_multiple_of(8),
+            say(format!("size is {size}; a multiple of 8 from 64 to 2048"))
+        );
+        ensure!(!truth.cases.is_empty(), say("there are no cases".into()));
+        let mut cases: Vec<Case> = Vec::new();
+        for entry in truth.cases {
+            let name = &entry.name;
+            let mut beta = [0.0; EXPRESSION];
+            for (key, value) in &entry.beta {
+                let Some(k) = model.expression_index(key) else {
+                    bail!(say(format!("{name}: unknown expression {key}")))
+                };
+                beta[k] = *value;
+            }
+            let wild = beta.iter().chain(&entry.dpose).any(|v| !v.is_finite() || v.abs() > 4.0);
+            ensure!(!wild, say(format!("{name}: beta or dpose holds a number that is not finite or beyond ±4")));
+            let after = match &entry.after {
+                None => None,
+                Some(before) => match cases.iter().position(|c| c.name == *before) {
+                    None => bail!(say(format!("{name} is after {before}, but no case before it is called that"))),
+                    found => found,
+                },
+            };
+            cases.push(Case {
+                name: entry.name,
+                beta,
+                motion: entry.dpose,
+                picture: picture(&self.path.join(&entry.image), size)?.into_rgb8().into_raw(),
+                matte: picture(&self.path.join(&entry.matte), size)?.into_luma8().into_raw(),
+                after,
+            });
+        }
+        Ok((size, cases))
+    }
+}
+
+fn picture(file: &Path, size: usize) -> Result<image::DynamicImage> {
+    let read = image::open(file).with_context(|| format!("{} cannot be read", file.display()))?;
+    let (w, h) = (read.width(), read.height());
+    let fits = [w, h] == [size as u32; 2];
+    ensure!(fits, "{} is {w}×{h}, but truth.json says {size}×{size}", file.display());
+    Ok(read)
+}

@@ -1,0 +1,145 @@
+//! From a person's folder to their shard.
+
+use std::path::Path;
+
+use anyhow::{Context, Result};
+use rand::SeedableRng;
+use rand_pcg::Pcg64Mcg;
+use serde_json::json;
+use vultus::avatar::{AvatarFile, POSE};
+use vultus::compute::Compute;
+use vultus::face::{FaceModel, Light, Mask, Placement};
+use vultus::generator::hef::{self, Crop, Observer};
+
+use crate::View;
+use crate::fit::{Landmarks, disturbed};
+use crate::folder::{Case, Folder};
+use crate::motion::{Moment, motion};
+use crate::shard::{Row, Shard};
+use crate::sight::Sight;
+
+/// How much wider than the vertices the boxes of mouth and eyes are, pixels at 256².
+const PAD: [f32; 2] = [5.0, 4.0];
+
+/// What is to be written.
+#[derive(Clone, Copy, Debug)]
+pub struct Task<'a> {
+    /// The face.
+    pub model: &'a FaceModel,
+    /// Fits of each portrait; the first is exact.
+    pub fits: usize,
+    /// What of the picture the network sees.
+    pub view: View,
+    /// C.
+    pub side: usize,
+    /// Of the disturbances.
+    pub seed: u64,
+}
+
+/// What became of a person.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Done {
+    /// The shard was there already.
+    There,
+    /// The shard is there now.
+    Written {
+        /// The person.
+        name: String,
+        /// K.
+        rows: usize,
+        /// Of the file.
+        bytes: usize,
+    },
+}
+
+impl Task<'_> {
+    /// Writes `out`/NAME.safetensors, where it is not there yet.
+    ///
+    /// # Errors
+    /// One sentence that names the file and what is wrong with it; nothing is written then.
+    pub fn person(&self, folder: &Folder, out: &Path) -> Result<Done> {
+        let name = folder.name();
+        let file = out.join(format!("{name}.safetensors"));
+        if file.exists() {
+            return Ok(Done::There);
+        }
+        let avatar = folder.avatar()?;
+        let (size, cases) = folder.cases(self.model)?;
+        let landmarks = Landmarks::new(self.model);
+        let mut shard = Shard::new(self.side);
+        let exact = self.moments(&avatar, size, &cases)?;
+        for fit in 0..self.fits {
+            let avatar = match fit {
+                0 => avatar.clone(),
+                _ => disturbed(&avatar, &landmarks, &mut self.rng(&name, fit)),
+            };
+            self.fit(&avatar, size, &cases, &exact, &mut shard).with_context(|| format!("{name}, fit {fit}"))?;
+        }
+        let names: Vec<&str> = cases.iter().map(|c| c.name.as_str()).collect();
+        let crop = format!("{:?}", self.view).to_lowercase();
+        let about = json!({"name": name, "cases": names, "fits": self.fits, "seed": self.seed, "crop": crop});
+        let bytes = shard.write(&file, about.to_string())?;
+        Ok(Done::Written { name, rows: shard.rows(), bytes })
+    }
+
+    /// Every person and fit has noise of its own, whoever else is in the folder.
+    fn rng(&self, name: &str, fit: usize) -> Pcg64Mcg {
+        let mut hash = 0xcbf2_9ce4_8422_2325u64;
+        for byte in name.bytes().chain(self.seed.to_le_bytes()).chain(fit.to_le_bytes()) {
+            hash = (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3);
+        }
+        Pcg64Mcg::seed_from_u64(hash)
+    }
+
+    fn sight(&self, avatar: &AvatarFile, size: usize) -> Sight {
+        let crop = match self.view {
+            View::Whole => Crop::whole(size),
+            View::Head => Crop::of(self.model, avatar, size),
+        };
+        Sight { size, crop, side: self.side }
+    }
+
+    fn observer(&self, avatar: &AvatarFile, sight: &Sight) -> Result<Observer> {
+        Ok(Observer::new(&Compute::Cpu, self.model, avatar, sight.size, sight.crop, sight.side)?)
+    }
+
+    /// The exact fit at rest, then in every case: what boxes and motion are measured on, for the pictures know nothing of a fit's errors.
+    fn moments(&self, avatar: &AvatarFile, size: usize, cases: &[Case]) -> Result<Vec<Moment>> {
+        let mut observer = self.observer(avatar, &self.sight(avatar, size))?;
+        let rest = Moment::of(&observer.observe(&avatar.beta, &[0.0; POSE])?);
+        let mut all = vec![rest];
+        for case in cases {
+            all.push(Moment::of(&observer.observe(&case.beta, &case.motion)?));
+        }
+        Ok(all)
+    }
+
+    fn fit(&self, avatar: &AvatarFile, size: usize, cases: &[Case], exact: &[Moment], shard: &mut Shard) -> Result<()> {
+        let (placement, light) = (Placement::of(avatar), Light::of(avatar));
+        let sight = self.sight(avatar, size);
+        let mut observer = self.observer(avatar, &sight)?;
+        shard.fit(&observer.source()?)?;
+        let first = shard.rows();
+        let (rest, exact) = (&exact[0], &exact[1..]);
+        for (case, moment) in cases.iter().zip(exact) {
+            let moved =
+                case.after.map(|i| (first + i, sight.flow(&motion(&exact[i], moment, &self.model.triangles, size))));
+            let pad = PAD.map(|p| p * self.side as f32 / 256.0);
+            let boxes = [(Mask::Lips, pad[0]), (Mask::Lids, pad[1])]
+                .map(|(mask, pad)| sight.bounds(self.model.mask(mask), &[&rest.screen, &moment.screen], pad));
+            let seen = observer.observe(&case.beta, &case.motion)?;
+            shard
+                .row(&Row {
+                    driven: seen.driven,
+                    // Nothing says yet how strongly a random person means it.
+                    style: &hef::style(self.model, &placement, &light, &case.beta, &case.motion, 0.0),
+                    truth: &sight.planes::<3>(&case.picture),
+                    matte: &sight.planes::<1>(&case.matte),
+                    boxes,
+                    then: moved.as_ref().map(|(k, flow)| (*k, flow.as_slice())),
+                })
+                .with_context(|| case.name.clone())?;
+        }
+        Ok(())
+    }
+}
