@@ -1,4 +1,4 @@
-"""Shards, as the data tool writes them from the engine's own kernels, and seeded batches of them.
+"""Shards, as `vultus-shards` (train/shards) writes them with the engine's own kernels, and seeded batches of them.
 
 A shard is one person, `NAME.safetensors`:
 
@@ -7,6 +7,7 @@ driven   f16 (K, 16, C, C)   a picture each; channels as README.md says
 style    f32 (K, 258)
 fit      i32 (K)             which of the S a picture belongs to
 truth    u8  (K, 3, C, C)    sRGB
+truth_matte u8 (K, 1, C, C)  255 is person
 boxes    i32 (K, 2, 4)       x, y, width, height of mouth and eyes; zero width where they are not seen
 then     i32 (K)             the row that shows the same person 40 ms before, or −1
 motion   f16 (M, 2, C, C)    for the rows with `then` ≥ 0, in order: (there − here) / C, where in that picture each pixel's surface lay
@@ -18,7 +19,7 @@ import numpy as np
 import torch
 from safetensors import safe_open
 
-SHAPES = {"source": 4, "driven": 4, "style": 2, "fit": 1, "truth": 4, "boxes": 3, "then": 1, "motion": 4}
+SHAPES = {"source": 4, "driven": 4, "style": 2, "fit": 1, "truth": 4, "truth_matte": 4, "boxes": 3, "then": 1, "motion": 4}
 
 
 def square_root(srgb):
@@ -35,7 +36,7 @@ class Person:
         self.path, self.file = path, safe_open(path, "pt")
         missing = sorted(set(SHAPES) - set(self.file.keys()))
         if missing:
-            raise ValueError(f"{path}: no tensor {missing[0]}; write the shards again with the data tool of this version")
+            raise ValueError(f"{path}: no tensor {missing[0]}; write the shards again with vultus-shards of this version")
         shape = self.file.get_slice("driven").get_shape()
         if shape[1:] != [16, crop, crop]:
             raise ValueError(f"{path}: driven is {shape}, the network takes (K, 16, {crop}, {crop}); write the shards for this crop")
@@ -48,7 +49,7 @@ class Person:
         driven = at("driven", k).float()
         return {
             "driven": driven, "source": at("source", int(self.fit[k])).float(), "style": at("style", k),
-            "truth": square_root(at("truth", k)), "weight": self.weight(k, driven.shape[-1]),
+            "truth": square_root(at("truth", k)), "truth_matte": at("truth_matte", k).float() / 255, "weight": self.weight(k, driven.shape[-1]),
         }
 
     def weight(self, k, crop, boxes=3.0):
@@ -67,7 +68,7 @@ class People:
     def __init__(self, folder, crop):
         paths = sorted(Path(folder).glob("*.safetensors"))
         if not paths:
-            raise ValueError(f"{folder}: no shards; make them with the data tool (train/hef/README.md)")
+            raise ValueError(f"{folder}: no shards; make them with vultus-shards (train/hef/README.md)")
         self.people = [Person(path, crop) for path in paths]
         self.index = [(p, k) for p in self.people for k in range(p.rows)]
         self.pairs = [(p, k) for p in self.people for k in range(p.rows) if p.then[k] >= 0]

@@ -19,6 +19,12 @@ def pixel(a, b, weight):
     return weighted((a - b).abs(), weight)
 
 
+def matte(made, truth, weight):
+    """L1 once `made` is held to 0 … 1, as it is in use; what lies beyond still feels which way to go."""
+    held = made + (made.clamp(0, 1) - made).detach()
+    return weighted((held - truth).abs(), weight)
+
+
 def gradients(a, b, weight, scales=3):
     """Differences of neighbours at several scales: edges must be where they are, and as sharp."""
     total = 0.0

@@ -4,7 +4,7 @@ import numpy as np
 import torch
 from PIL import Image
 
-from .model import COMPOSITE, NEED, PORTRAIT
+from .model import COMPOSITE, LIGHT, NEED, PAINT, PORTRAIT, PRIOR, RENDER
 
 
 def srgb(root):
@@ -67,3 +67,25 @@ def draw_curve(curve, path):
     figure.tight_layout()
     figure.savefig(path, dpi=110)
     plt.close(figure)
+
+
+def draw_inputs(people, path, rows=None):
+    """A row a picture: portrait, truth, composite, I^rd, need, paint, flow, stretch and light, where an unmoved pixel is grey, and three times the error."""
+    lines = []
+    for person, k in rows or rows_of(people, 12):
+        row = {name: value.numpy() for name, value in person.row(k).items()}
+        driven, truth = row["driven"], row["truth"]
+        grey = lambda x: np.repeat(x[None], 3, 0)  # noqa: E731
+        cells = [row["source"][PORTRAIT], truth, driven[COMPOSITE], driven[RENDER], grey(driven[NEED]), grey(driven[PAINT]), None]
+        cells += [grey(0.5 * driven[14]), grey(0.5 + driven[LIGHT]), np.clip(0.5 + 3 * (driven[COMPOSITE] - truth), 0, 1)]
+        lines.append(np.concatenate([wheel(driven[PRIOR]) if c is None else srgb(c) for c in cells], 1))
+    Image.fromarray(np.concatenate(lines)).save(path)
+
+
+if __name__ == "__main__":
+    import sys
+
+    from .data import People
+
+    # python -m train.hef.sheet SHARDS SHEET.png [CROP]
+    draw_inputs(People(sys.argv[1], int(sys.argv[3]) if len(sys.argv) > 3 else 256), sys.argv[2])

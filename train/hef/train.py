@@ -59,6 +59,7 @@ class Trainer:
         weight = weight * (batch["driven"][:, NEED, None] > 0)
         parts = {"pixel": losses.pixel(picture, truth, weight), "perceptual": losses.perceptual(picture, truth, weight)}
         parts["smooth"], parts["small"] = losses.smoothness([f for f in out["flows"] if f is not None])
+        parts["matte"] = losses.matte(out["matte"], batch["truth_matte"], torch.ones_like(weight))
         if batch["motion"] is not None:
             parts["temporal"] = losses.temporal(
                 picture[-1:], picture[-2:-1], truth[-1:], truth[-2:-1], batch["motion"], weight[-1:]

@@ -69,7 +69,7 @@ def shard(path, seed=0, rows=3):
     save_file(
         {
             "source": f16(2, 8, 16, 16), "driven": driven, "style": torch.zeros(rows, 258), "fit": torch.arange(rows, dtype=torch.int32) % 2,
-            "truth": truth, "boxes": torch.tensor([[[2, 3, 4, 5], [0, 0, 0, 0]]] * rows, dtype=torch.int32),
+            "truth": truth, "truth_matte": torch.from_numpy(rng.integers(0, 256, (rows, 1, 16, 16), np.uint8)), "boxes": torch.tensor([[[2, 3, 4, 5], [0, 0, 0, 0]]] * rows, dtype=torch.int32),
             "then": torch.tensor([-1, 0] + [-1] * (rows - 2), dtype=torch.int32), "motion": torch.zeros(1, 2, 16, 16, dtype=torch.float16),
         },
         path,
@@ -90,6 +90,7 @@ def test_a_batch_ends_in_two_consecutive_pictures(people):
     assert batch["driven"].shape == (4, 16, 16, 16) and batch["motion"].shape == (1, 2, 16, 16)
     assert batch["weight"][0, 0, 3, 2] == 3 and batch["weight"][0, 0, 0, 0] == 1
     assert batch["truth"].max() <= 1
+    assert batch["truth_matte"].shape == (4, 1, 16, 16) and 0.9 < batch["truth_matte"].max() <= 1
 
 
 def test_shards_of_another_crop_are_refused(tmp_path, people):
@@ -118,7 +119,7 @@ def test_training_learns_and_a_killed_run_follows_the_same_curve(config, people,
         return trainer
 
     whole, cut = trained(tmp_path / "a", 12), trained(tmp_path / "b", 5, 12)
-    assert whole.last == cut.last and "critic" in whole.last
+    assert whole.last == cut.last and {"critic", "matte"} <= set(whole.last)
     first = Trainer("tiny", path=config).advance(people.batch(np.random.default_rng(1), 4), 0.0)
     assert whole.last["pixel"] < first["pixel"]
     for a, b in zip(whole.average.parameters(), cut.average.parameters()):
@@ -156,6 +157,12 @@ def test_losses_are_zero_for_the_truth_and_see_what_they_name():
     truth, weight = torch.rand(2, 3, 32, 32), torch.ones(2, 1, 32, 32)
     for loss in (losses.pixel, losses.gradients, losses.structure):
         assert loss(truth, truth, weight) < 1e-5 < loss(truth.roll(1, 3), truth, weight)
+    # Beyond 0 … 1 a matte is as good as at it, and can come back from there.
+    ones = torch.ones(1, 1, 4, 4)
+    assert losses.matte(1.5 * ones, ones, ones) == 0 and abs(losses.matte(1.5 * ones, 0.25 * ones, ones) - 0.75) < 1e-6
+    made = (1.5 * ones).requires_grad_(True)
+    losses.matte(made, 0 * ones, ones).backward()
+    assert (made.grad > 0).all()
     # A steady error does not flicker; one that comes and goes does.
     still = torch.zeros(2, 2, 32, 32)
     assert losses.temporal(truth + 0.1, truth + 0.1, truth, truth, still, weight) < 1e-6
