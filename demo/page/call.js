@@ -115,7 +115,7 @@ export class Call extends EventTarget {
         break;
       case 'failed':
       case 'closed':
-        this.#wait('dropped', 'The connection was lost.');
+        this.#wait('dropped', this.#wasLive ? 'The connection was lost.' : unreached());
         break;
       default: // "disconnected" often heals by itself; #tick decides
     }
@@ -213,4 +213,13 @@ function gathered(connection) {
     connection.addEventListener('icegatheringstatechange', () => { if (connection.iceGatheringState === 'complete') done(); });
     setTimeout(done, 500);
   });
+}
+
+/** Why the first connection failed, as far as can be told. Firefox pairs its addresses with no loopback address. */
+function unreached() {
+  const here = ['localhost', '127.0.0.1', '[::1]'].includes(location.hostname);
+  if (here && navigator.userAgent.includes('Firefox/')) {
+    return 'Firefox sends no media to this machine’s loopback address: start the server with --media-bind and this machine’s own address, or use another browser.';
+  }
+  return 'Pictures and sound find no way: the server’s UDP port is closed on the way here.';
 }
