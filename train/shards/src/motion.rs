@@ -41,8 +41,9 @@ impl Moment {
 }
 
 /// (S²) there − here in pixels: where in `then` the surface lay that each pixel of `now` shows. On the mesh it is the same point of the same triangle,
-/// beside it the place that looks at the same point of the portrait (by fixed point: the two moments are close).
-pub fn motion(then: &Moment, now: &Moment, triangles: &[[u32; 4]], size: usize) -> Vec<[f32; 2]> {
+/// beside it the place that looks at the same point of the portrait (by fixed point: the two moments are close), and where `matte` (S², of `now`) has
+/// no person nothing moves.
+pub fn motion(then: &Moment, now: &Moment, matte: &[u8], triangles: &[[u32; 4]], size: usize) -> Vec<[f32; 2]> {
     let on_mesh = |k: usize| -> Option<[f32; 2]> {
         let id = now.triangle_id[k];
         if id == NONE {
@@ -63,6 +64,9 @@ pub fn motion(then: &Moment, now: &Moment, triangles: &[[u32; 4]], size: usize) 
     };
     (0..size * size)
         .map(|k| {
+            if matte[k] < 128 {
+                return [0.0; 2];
+            }
             let here = [(k % size) as f32 + 0.5, (k / size) as f32 + 0.5];
             let there = on_mesh(k).unwrap_or_else(|| {
                 let looks = now.portrait[k];

@@ -122,8 +122,9 @@ impl Task<'_> {
         let first = shard.rows();
         let (rest, exact) = (&exact[0], &exact[1..]);
         for (case, moment) in cases.iter().zip(exact) {
-            let moved =
-                case.after.map(|i| (first + i, sight.flow(&motion(&exact[i], moment, &self.model.triangles, size))));
+            let moved = case
+                .after
+                .map(|i| (first + i, sight.flow(&motion(&exact[i], moment, &case.matte, &self.model.triangles, size))));
             let pad = PAD.map(|p| p * self.side as f32 / 256.0);
             let boxes = [(Mask::Lips, pad[0]), (Mask::Lids, pad[1])]
                 .map(|(mask, pad)| sight.bounds(self.model.mask(mask), &[&rest.screen, &moment.screen], pad));

@@ -181,9 +181,10 @@ fn motion_says_where_each_vertex_was() {
         Observer::new(&Compute::Cpu, &model, &avatar, SIDE, Crop::whole(SIDE), SIDE).expect("a good size");
     let mut moments = [[0.0; 6], [0.01, 0.04, 0.0, 0.001, 0.0, 0.0]]
         .map(|m| Moment::of(&observer.observe(&avatar.beta, &m).expect("the CPU is there")));
-    let still = motion(&moments[0], &moments[0].clone(), &model.triangles, SIDE);
+    let all = vec![255; SIDE * SIDE];
+    let still = motion(&moments[0], &moments[0].clone(), &all, &model.triangles, SIDE);
     assert!(still.iter().flatten().all(|v| v.abs() < 2e-3), "nothing moves");
-    let moved = motion(&moments[0], &moments[1], &model.triangles, SIDE);
+    let moved = motion(&moments[0], &moments[1], &all, &model.triangles, SIDE);
     let (then, now) = (&moments[0].screen, &moments[1].screen);
     let mut found = 0;
     for k in 0..SIDE * SIDE {
@@ -201,7 +202,9 @@ fn motion_says_where_each_vertex_was() {
     assert!(found > 20, "{found}");
     // Beside the mesh, hair goes with the head: what a pixel shows now is what it pointed at then.
     moments[1].triangle_id.fill(vultus::face::NONE);
-    let by_portrait = motion(&moments[0], &moments[1], &model.triangles, SIDE);
+    let by_portrait = motion(&moments[0], &moments[1], &all, &model.triangles, SIDE);
+    let nobody = motion(&moments[0], &moments[1], &vec![0; SIDE * SIDE], &model.triangles, SIDE);
+    assert!(nobody.iter().flatten().all(|v| *v == 0.0), "the background stands still");
     let middle = SIDE / 2 * SIDE + SIDE / 2;
     assert!((by_portrait[middle][0] - moved[middle][0]).abs() < 0.3, "{:?} {:?}", by_portrait[middle], moved[middle]);
 }
