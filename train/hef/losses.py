@@ -37,9 +37,24 @@ def gradients(a, b, weight, scales=3):
     return total / scales
 
 
+def box_mean(x, side):
+    """Mean over a window of odd `side` around each pixel, as far as it lies in the picture. Sums of shifted pictures: several times avg_pool2d's speed."""
+    half = side // 2
+    for axis in (2, 3):
+        size, edges = x.shape[axis], (0, 0, half, half) if axis == 2 else (half, half)
+        wide = F.pad(x, edges)
+        total = wide.narrow(axis, 0, size)
+        for i in range(1, side):
+            total = total + wide.narrow(axis, i, size)
+        at = torch.arange(size, device=x.device)
+        inside = (at + half).clamp(max=size - 1) - (at - half).clamp(min=0) + 1
+        x = total / inside.view((-1, 1) if axis == 2 else (1, -1))
+    return x
+
+
 def structure(a, b, weight, side=7):
     """1 − SSIM over square windows."""
-    mean = lambda x: F.avg_pool2d(x, side, 1, side // 2, count_include_pad=False)  # noqa: E731
+    mean = lambda x: box_mean(x, side)  # noqa: E731
     ma, mb = mean(a), mean(b)
     va, vb, cov = mean(a * a) - ma * ma, mean(b * b) - mb * mb, mean(a * b) - ma * mb
     c1, c2 = 0.01**2, 0.03**2

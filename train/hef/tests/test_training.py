@@ -157,6 +157,8 @@ def test_losses_are_zero_for_the_truth_and_see_what_they_name():
     truth, weight = torch.rand(2, 3, 32, 32), torch.ones(2, 1, 32, 32)
     for loss in (losses.pixel, losses.gradients, losses.structure):
         assert loss(truth, truth, weight) < 1e-5 < loss(truth.roll(1, 3), truth, weight)
+    pooled = torch.nn.functional.avg_pool2d(truth, 7, 1, 3, count_include_pad=False)
+    assert torch.allclose(losses.box_mean(truth, 7), pooled, atol=1e-6)
     # Beyond 0 … 1 a matte is as good as at it, and can come back from there.
     ones = torch.ones(1, 1, 4, 4)
     assert losses.matte(1.5 * ones, ones, ones) == 0 and abs(losses.matte(1.5 * ones, 0.25 * ones, ones) - 0.75) < 1e-6
