@@ -7,7 +7,7 @@ const PAUSES = [0.5, 1, 2, 4, 8, 15]; // seconds before attempt 1, 2, …
 const STALLED = 2; // seconds without a single byte, on a picture that never stops, mean that the connection is gone
 
 /**
- * Events: `state` with detail `{name, …}`: connecting · live · waiting {why: 'dropped'|'full', seconds, message} · token {message} ·
+ * Events: `state` with detail `{name, …}`: connecting · live · waiting {why: 'dropped'|'full'|'later', seconds, message} · token {message} ·
  * failed {message} · ended; `tick` each second while live with detail the RTCStatsReport.
  */
 export class Call extends EventTarget {
@@ -150,7 +150,7 @@ export class Call extends EventTarget {
       case 503:
         return this.#wait('full', error.message, Math.min(60, error.retryAfter || 5));
       case 429:
-        return this.#wait('dropped', error.message, error.retryAfter || 3);
+        return this.#wait('later', error.message, error.retryAfter || 3);
       case 0: case 500: case 502: case 504:
         return this.#wait('dropped', error.message);
       default:

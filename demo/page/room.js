@@ -200,9 +200,9 @@ class Room {
         return undefined;
       case 'waiting':
         this.playout.stop();
-        this.say(state.why === 'full' ? 'The server is full' : 'Connection lost', 'warn');
+        this.say({ full: 'The server is full', later: 'Waiting' }[state.why] ?? 'Connection lost', 'warn');
         return this.notice.show('waiting', {
-          title: state.why === 'full' ? 'Every seat is taken' : 'Connection lost',
+          title: { full: 'Every seat is taken', later: 'A moment' }[state.why] ?? 'Connection lost',
           text: state.message,
           seconds: state.seconds,
           actions: [['Try now', () => this.call.retryNow()], ['Stop', () => this.end()]],

@@ -161,7 +161,7 @@ impl Serve {
         if !(0.0..100.0).contains(&self.simulate_loss) {
             bail!("a loss of {} per cent is out of range; give one from 0 to below 100", self.simulate_loss);
         }
-        let token = self.token.clone().filter(|token| !token.is_empty());
+        let token = self.token.as_deref().map(str::trim).filter(|token| !token.is_empty()).map(str::to_owned);
         let microphone = |name: &String| SourceOptions::Microphone(Some(name.clone()).filter(|name| !name.is_empty()));
         let repeat = self.repeat.clone().map(SourceOptions::Loop);
         Ok(ServeOptions {

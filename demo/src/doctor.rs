@@ -93,7 +93,10 @@ fn graphics(out: &mut impl Write, problems: &mut Vec<String>) -> io::Result<()> 
 }
 
 fn sound(out: &mut impl Write) -> io::Result<()> {
-    writeln!(out, "\nSound (only live use needs it)")?;
+    writeln!(
+        out,
+        "\nSound (only live use needs it; as the sound system lists it, with plug-ins that need a device behind them)"
+    )?;
     let host = cpal::default_host();
     let name = |device: cpal::Device| device.description().map_or_else(|e| e.to_string(), |d| d.name().to_owned());
     let show = |out: &mut dyn Write, what: &str, devices: Vec<String>, default: Option<String>| {

@@ -34,7 +34,9 @@ pub enum CaptureError {
         known: Vec<String>,
     },
     /// The sound system refused.
-    #[error("the microphone {name} cannot be opened: {reason}; check that no other program holds it")]
+    #[error(
+        "the microphone {name} cannot be opened: {reason}; check that one is plugged in and no other program holds it"
+    )]
     Device {
         /// Its name.
         name: String,

@@ -128,7 +128,10 @@ impl Rooms {
     }
 
     fn full(&self) -> Refusal {
-        let sentence = format!("all {} sessions of this server are taken; try again in a moment", self.max);
+        let sentence = match self.max {
+            1 => "the one session of this server is taken; try again in a moment".to_owned(),
+            max => format!("all {max} sessions of this server are taken; try again in a moment"),
+        };
         Refusal::later(StatusCode::SERVICE_UNAVAILABLE, sentence, 5)
     }
 
