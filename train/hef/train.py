@@ -39,7 +39,13 @@ class Trainer:
         self.average = copy.deepcopy(self.net).requires_grad_(False)
         self.critic = losses.Critic().to(device) if self.weights["adversarial"] else None
         adam = lambda module, rate: torch.optim.Adam(module.parameters(), rate, tuple(self.train["betas"]))  # noqa: E731
-        self.optimizer = adam(self.net, self.train["rate"])
+        # A flow is in shares of the crop: a step that suits colours would throw it about by tens of pixels.
+        flows, others = [], []
+        for name, p in self.net.named_parameters():
+            (flows if ".flow." in name else others).append(p)
+        self.optimizer = torch.optim.Adam(
+            [{"params": others, "share": 1.0}, {"params": flows, "share": self.train["rate_flow"]}], self.train["rate"], tuple(self.train["betas"])
+        )
         self.critic_optimizer = adam(self.critic, self.train["rate_critic"]) if self.critic else None
         self.forward = self.net
         self.rng = np.random.default_rng(self.train["seed"] + 100 * rank)
@@ -77,7 +83,7 @@ class Trainer:
         batch = {k: v.to(self.device) if v is not None else None for k, v in batch.items()}
         for optimizer, base in ((self.optimizer, self.train["rate"]), (self.critic_optimizer, self.train["rate_critic"])):
             for group in optimizer.param_groups if optimizer else ():
-                group["lr"] = base * self.rate(progress)
+                group["lr"] = base * self.rate(progress) * group.get("share", 1.0)
         out = self.forward(batch["driven"], batch["source"], batch["style"])
         parts = self.parts(batch, out)
         total = sum(self.weights[name] * value for name, value in parts.items())

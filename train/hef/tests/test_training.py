@@ -28,6 +28,7 @@ residual = false
 seed = 3
 batch = 4
 rate = 3e-3
+rate_flow = 0.1
 rate_critic = 1e-3
 betas = [0.0, 0.99]
 warmup_steps = 2
