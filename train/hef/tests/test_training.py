@@ -2,13 +2,14 @@
 
 import numpy as np
 import pytest
-import torch
-from safetensors.torch import save_file
 
-from train.hef import losses
-from train.hef.data import People, square_root
-from train.hef.sheet import draw_curve, draw_sheet, srgb
-from train.hef.train import NotFinite, Trainer, run
+torch = pytest.importorskip("torch")
+from safetensors.torch import save_file  # noqa: E402
+
+from train.hef import losses  # noqa: E402
+from train.hef.data import People, square_root  # noqa: E402
+from train.hef.sheet import draw_curve, draw_sheet, srgb  # noqa: E402
+from train.hef.train import NotFinite, Trainer, run  # noqa: E402
 
 TINY = """
 [size.tiny]
