@@ -49,13 +49,14 @@ class Person:
         driven = at("driven", k).float()
         return {
             "driven": driven, "source": at("source", int(self.fit[k])).float(), "style": at("style", k),
-            "truth": square_root(at("truth", k)), "truth_matte": at("truth_matte", k).float() / 255, "weight": self.weight(k, driven.shape[-1]),
+            "truth": square_root(at("truth", k)), "truth_matte": at("truth_matte", k).float() / 255, "features": self.features(k, driven.shape[-1]),
         }
 
-    def weight(self, k, crop, boxes=3.0):
-        out = torch.ones(1, crop, crop)
+    def features(self, k, crop):
+        """(1, C, C): 1 in the boxes of mouth and eyes, else 0."""
+        out = torch.zeros(1, crop, crop)
         for x, y, w, h in self.boxes[k].tolist():
-            out[:, y : y + h, x : x + w] = boxes
+            out[:, y : y + h, x : x + w] = 1
         return out
 
     def motion(self, k):

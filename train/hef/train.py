@@ -48,8 +48,12 @@ class Trainer:
         )
         self.critic_optimizer = adam(self.critic, self.train["rate_critic"]) if self.critic else None
         self.forward = self.net
-        self.rng = np.random.default_rng(self.train["seed"] + 100 * rank)
-        self.step, self.seconds, self.curve = 0, 0.0, []
+        self.rank, self.step, self.seconds, self.curve = rank, 0, 0.0, []
+
+    @property
+    def rng(self):
+        """What the next batch is drawn with: of seed, process and step alone, so that a resumed process needs no state of its own."""
+        return np.random.default_rng([self.train["seed"], self.rank, self.step])
 
     def distribute(self):
         self.forward = torch.nn.parallel.DistributedDataParallel(self.net)
@@ -60,7 +64,8 @@ class Trainer:
 
     def parts(self, batch, out):
         """The losses by name, before their weights."""
-        picture, truth, weight = out["picture"], batch["truth"], batch["weight"]
+        picture, truth = out["picture"], batch["truth"]
+        weight = 1 + (self.weights["boxes"] - 1) * batch["features"]
         # Where there is no need the composite stands whatever the network says: only what it can change counts.
         weight = weight * (batch["driven"][:, NEED, None] > 0)
         parts = {"pixel": losses.pixel(picture, truth, weight), "perceptual": losses.perceptual(picture, truth, weight)}
@@ -123,7 +128,7 @@ class Trainer:
 
     def save(self, path):
         state = {name: module.state_dict() for name, module in self._modules().items()}
-        state |= {"network": self.network, "rng": self.rng.bit_generator.state, "step": self.step, "seconds": self.seconds, "curve": self.curve}
+        state |= {"network": self.network, "step": self.step, "seconds": self.seconds, "curve": self.curve}
         beside = path.with_suffix(".part")
         torch.save(state, beside)
         os.replace(beside, path)
@@ -135,7 +140,6 @@ class Trainer:
             raise ValueError(f"{path}: a checkpoint of another configuration ({', '.join(off)} differ from {self.size}); use another --run")
         for name, module in self._modules().items():
             module.load_state_dict(state[name])
-        self.rng.bit_generator.state = state["rng"]
         self.step, self.seconds, self.curve = state["step"], state["seconds"], state["curve"]
 
 

@@ -165,9 +165,14 @@ mod tests {
         assert_eq!(ask(&guard, "/app.js", std::slice::from_ref(&host)), None);
         assert_eq!(ask(&guard, "/v1/stats", std::slice::from_ref(&host)), Some(401));
         assert_eq!(ask(&guard, "/metrics", std::slice::from_ref(&host)), Some(401));
-        for (value, want) in
-            [("Bearer s3cret", None), ("Bearer s3cre", Some(401)), ("Basic s3cret", Some(401)), ("Bearer ", Some(401))]
-        {
+        for (value, want) in [
+            ("Bearer s3cret", None),
+            ("bearer s3cret", None),
+            ("Bearer s3cre", Some(401)),
+            ("Basic s3cret", Some(401)),
+            ("Bearer ", Some(401)),
+            ("Bearer", Some(401)),
+        ] {
             assert_eq!(ask(&guard, "/v1/stats", &[host.clone(), (header::AUTHORIZATION, value)]), want, "{value}");
         }
         let socket = [host, (header::SEC_WEBSOCKET_PROTOCOL, "vultus.v1, bearer.s3cret")];

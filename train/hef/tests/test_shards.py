@@ -63,4 +63,4 @@ def test_people_reads_what_the_tool_wrote(shards):
     assert (still["source"][3] - still["truth_matte"][0]).abs().max() < 3e-3
     x, y, w, h = person.boxes[1, 0].tolist()
     assert open_mouth["driven"][13, y : y + h, x : x + w].max() > 0.9
-    assert (open_mouth["weight"][0, y : y + h, x : x + w] == 3).all()
+    assert (open_mouth["features"][0, y : y + h, x : x + w] == 1).all()

@@ -90,7 +90,7 @@ def people(tmp_path):
 def test_a_batch_ends_in_two_consecutive_pictures(people):
     batch = people.batch(np.random.default_rng(0), 4)
     assert batch["driven"].shape == (4, 16, 16, 16) and batch["motion"].shape == (1, 2, 16, 16)
-    assert batch["weight"][0, 0, 3, 2] == 3 and batch["weight"][0, 0, 0, 0] == 1
+    assert batch["features"][0, 0, 3, 2] == 1 and batch["features"][0, 0, 0, 0] == 0
     assert batch["truth"].max() <= 1
     assert batch["truth_matte"].shape == (4, 1, 16, 16) and 0.9 < batch["truth_matte"].max() <= 1
 
@@ -126,6 +126,28 @@ def test_training_learns_and_a_killed_run_follows_the_same_curve(config, people,
     assert whole.last["pixel"] < first["pixel"]
     for a, b in zip(whole.average.parameters(), cut.average.parameters()):
         assert torch.equal(a, b)
+
+
+def test_mouth_and_eyes_count_as_the_configuration_says(config, people):
+    trainer = Trainer("tiny", path=config)
+    batch = people.batch(trainer.rng, 4) | {"motion": None}
+    out = trainer.net(batch["driven"], batch["source"], batch["style"])
+    inside, outside = (trainer.parts(batch, out | {"picture": batch["truth"] + 0.1 * part})["pixel"] for part in (batch["features"], 1 - batch["features"]))
+    need = batch["driven"][:, 13, None] > 0
+    pixels = [(part * need).sum() for part in (batch["features"], 1 - batch["features"])]
+    assert torch.isclose(inside / pixels[0], 3 * outside / pixels[1], rtol=1e-4)
+
+
+def test_processes_draw_batches_of_their_own_also_after_a_resume(config, people, tmp_path):
+    first, second = (Trainer("tiny", rank, path=config) for rank in (0, 1))
+    drawn = lambda trainer: people.batch(trainer.rng, 4)["driven"]  # noqa: E731
+    assert not torch.equal(drawn(first), drawn(second))
+    first.advance(people.batch(first.rng, 4), 0.0)
+    first.save(tmp_path / "last.pt")
+    again = [Trainer("tiny", rank, path=config) for rank in (0, 1)]
+    for trainer in again:
+        trainer.load(tmp_path / "last.pt")
+    assert torch.equal(drawn(again[0]), drawn(first)) and not torch.equal(drawn(again[0]), drawn(again[1]))
 
 
 def test_a_checkpoint_of_another_configuration_is_refused(config, tmp_path):
