@@ -11,7 +11,7 @@ use serde_json::Value;
 use vultus::assets::Assets;
 use vultus::compute::{Backend, Compute};
 use vultus::face::{FaceModel, Mask};
-use vultus::generator::{Generator, GeometricGenerator, OutputFormat};
+use vultus::generator::{Generator, Method, OutputFormat, PortraitGenerator};
 
 use crate::picture::{bounds, project};
 
@@ -47,7 +47,8 @@ pub(crate) fn run(mut arguments: impl Iterator<Item = String>) -> Result<(), Err
     }
     for name in names {
         let avatar = assets.avatar(&name)?;
-        let mut generator = GeometricGenerator::new(&compute, &model, &avatar, size, OutputFormat::Rgba)?;
+        let mut generator =
+            PortraitGenerator::new(&compute, &model, &avatar, size, OutputFormat::Rgba, Method::Geometric)?;
         let screen = project(&model, &avatar, &avatar.beta, [0.0; 6], size);
         let [x, y, w, h] = bounds(model.mask(Mask::Face), &[&screen], 0.06 * size as f32, size).map(|v| v as u32);
         let side = w.max(h).min(size as u32);

@@ -6,7 +6,7 @@ use std::time::Duration;
 use vultus::assets::Assets;
 use vultus::compute::{Compute, PlanBuilder};
 use vultus::face::FaceModel;
-use vultus::generator::{GeometricGenerator, OutputFormat};
+use vultus::generator::{Method, OutputFormat, PortraitGenerator};
 use vultus::motion::eac::{self, EacConfig, EacWeights, Head};
 
 const RUNS: usize = 100;
@@ -25,7 +25,8 @@ pub(crate) fn run() {
     let model = FaceModel::read(assets.weights("face.safetensors").expect("weights")).expect("a face model");
     let avatar = assets.avatar("amara").expect("an avatar");
     let mut generator =
-        GeometricGenerator::new(&Compute::Cpu, &model, &avatar, 512, OutputFormat::I420).expect("a generator");
+        PortraitGenerator::new(&Compute::Cpu, &model, &avatar, 512, OutputFormat::I420, Method::Geometric)
+            .expect("a generator");
     let jaw = model.expression_index("jawOpen").expect("ARKit's names");
     table("face and picture, a frame of 512²", |run| {
         // A mouth that opens and a head that sways, as in speech.

@@ -12,7 +12,7 @@ use vultus::assets::Assets;
 use vultus::avatar::AvatarFile;
 use vultus::compute::{Backend, Compute, PlanBuilder};
 use vultus::face::{self, FaceModel, Mask, Placement};
-use vultus::generator::{Generator, GeometricGenerator, OutputFormat};
+use vultus::generator::{Generator, Method, OutputFormat, PortraitGenerator};
 
 type Error = Box<dyn std::error::Error>;
 /// x, y, width, height.
@@ -80,8 +80,8 @@ fn one_person(
     table: &mut Table,
 ) -> Result<(), Error> {
     let size = usize::try_from(spec["size"].as_u64().ok_or("truth.json: size")?)?;
-    let mut full = GeometricGenerator::new(compute, model, avatar, size, OutputFormat::Rgba)?;
-    let mut warp = GeometricGenerator::warp_only(compute, model, avatar, size, OutputFormat::Rgba)?;
+    let mut full = PortraitGenerator::new(compute, model, avatar, size, OutputFormat::Rgba, Method::Geometric)?;
+    let mut warp = PortraitGenerator::new(compute, model, avatar, size, OutputFormat::Rgba, Method::WarpOnly)?;
     let source = rgb(full.frame(&avatar.beta, &[0.0; 6])?.bytes);
     let at_rest = project(model, avatar, &avatar.beta, [0.0; 6], size);
     let cases = spec["cases"].as_array().ok_or("truth.json: cases")?;

@@ -5,7 +5,7 @@ use std::path::Path;
 use std::time::Instant;
 
 use anyhow::{Result, bail};
-use vultus::generator::{GeometricGenerator, OutputFormat};
+use vultus::generator::{Method, OutputFormat, PortraitGenerator};
 use vultus::stream::{self, FilmSettings};
 
 use crate::args::Render;
@@ -23,7 +23,8 @@ pub(crate) fn run(weights: Option<&Path>, arguments: &Render, start: Instant) ->
     let mut bar = Bar::new();
     let parts = setup::open(weights, &arguments.speech, output, fps)?;
     let avatar = parts.assets.avatar(&arguments.avatar).map_err(errors::asset)?;
-    let mut generator = GeometricGenerator::new(&parts.compute, &parts.face, &avatar, size, OutputFormat::I420)?;
+    let mut generator =
+        PortraitGenerator::new(&parts.compute, &parts.face, &avatar, size, OutputFormat::I420, Method::Geometric)?;
     let loaded = Instant::now();
     let film = FilmSettings { target: output, size, fps };
     let done =

@@ -6,7 +6,7 @@ use std::time::Instant;
 use vultus::assets::Assets;
 use vultus::compute::{Backend, Compute};
 use vultus::face::FaceModel;
-use vultus::generator::{Generator, GeometricGenerator, OutputFormat};
+use vultus::generator::{Generator, Method, OutputFormat, PortraitGenerator};
 
 /// Name, expression on top of the portrait's, degrees of pitch, yaw and roll.
 type Pose = (&'static str, &'static [(&'static str, f32)], [f32; 3]);
@@ -108,7 +108,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let avatar = assets.avatar(name)?;
     let start = Instant::now();
     let compute = Compute::open(Backend::Auto)?;
-    let mut generator = GeometricGenerator::new(&compute, &model, &avatar, size, OutputFormat::Rgba)?;
+    let mut generator = PortraitGenerator::new(&compute, &model, &avatar, size, OutputFormat::Rgba, Method::Geometric)?;
     println!("set-up {:.0} ms on {}", start.elapsed().as_secs_f64() * 1e3, compute.name());
 
     let picked: Vec<&Pose> = POSES.iter().filter(|p| names.is_empty() || names.iter().any(|n| n == p.0)).collect();

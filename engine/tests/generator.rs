@@ -1,4 +1,4 @@
-//! The geometric generator with the shipped model and an avatar.
+//! The generators with the shipped model and an avatar.
 
 mod common;
 
@@ -9,7 +9,8 @@ use vultus::assets::Assets;
 use vultus::avatar::AvatarFile;
 use vultus::compute::Compute;
 use vultus::face::FaceModel;
-use vultus::generator::{Generator, GeometricGenerator, OutputFormat};
+use vultus::generator::hef::{Crop, HefConfig, HefWeights};
+use vultus::generator::{Generator, Method, OutputFormat, PortraitGenerator};
 
 fn model_and_avatar() -> (FaceModel, AvatarFile) {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../weights");
@@ -38,15 +39,20 @@ fn talking(model: &FaceModel, avatar: &AvatarFile) -> ([f32; 64], [f32; 6]) {
 fn every_executor_draws_the_same_pictures() {
     let (model, avatar) = model_and_avatar();
     let (beta, motion) = talking(&model, &avatar);
-    for (size, format) in [
-        (256, OutputFormat::Rgba),
-        (256, OutputFormat::RgbaCutOut),
-        (256, OutputFormat::I420),
-        (512, OutputFormat::I420),
+    let weights = random_nano();
+    let learned = Method::Learned(&weights);
+    for (size, format, method) in [
+        (256, OutputFormat::Rgba, Method::Geometric),
+        (256, OutputFormat::RgbaCutOut, Method::Geometric),
+        (256, OutputFormat::I420, Method::Geometric),
+        (512, OutputFormat::I420, Method::Geometric),
+        (256, OutputFormat::RgbaCutOut, learned),
+        (512, OutputFormat::Rgba, learned),
     ] {
         let mut first: Option<Vec<u8>> = None;
         for compute in executors() {
-            let mut generator = GeometricGenerator::new(&compute, &model, &avatar, size, format).expect("a good size");
+            let mut generator =
+                PortraitGenerator::new(&compute, &model, &avatar, size, format, method).expect("a good size");
             let frame = generator.frame(&beta, &motion).expect("the device is there");
             assert_eq!(frame.bytes.len(), format.bytes(size));
             match &first {
@@ -60,6 +66,37 @@ fn every_executor_draws_the_same_pictures() {
     }
 }
 
+/// Untrained: what it changes is senseless, but where and when is not.
+fn random_nano() -> HefWeights {
+    HefWeights::random(HefConfig::named("nano").expect("a size of the file"), 5)
+}
+
+#[test]
+fn the_network_changes_nothing_at_rest_and_nothing_outside_its_crop() {
+    let (model, avatar) = model_and_avatar();
+    let (beta, motion) = talking(&model, &avatar);
+    let weights = random_nano();
+    let size = 512;
+    let crop = Crop::of(&model, &avatar, size);
+    let format = OutputFormat::Rgba;
+    let [mut geometric, mut learned] = [Method::Geometric, Method::Learned(&weights)].map(|method| {
+        PortraitGenerator::new(&Compute::Cpu, &model, &avatar, size, format, method).expect("a good size")
+    });
+    let mut draw = |beta, motion| {
+        [&mut geometric, &mut learned].map(|g| g.frame(beta, motion).expect("the CPU is there").bytes.to_vec())
+    };
+    let [was, is] = draw(&avatar.beta, &[0.0; 6]);
+    assert!(was == is, "at rest");
+    let [was, is] = draw(&beta, &motion);
+    let mut changed = 0;
+    for (k, (a, b)) in was.chunks_exact(4).zip(is.chunks_exact(4)).enumerate().filter(|(_, (a, b))| a != b) {
+        let at = [(k % size) as f32 + 0.5 - crop.left, (k / size) as f32 + 0.5 - crop.top];
+        assert!(at.iter().all(|v| (0.0..crop.side).contains(v)), "{at:?}: {a:?} became {b:?}");
+        changed += 1;
+    }
+    assert!(changed > 1000, "{changed}");
+}
+
 #[test]
 fn a_face_at_rest_is_the_portrait() {
     let (model, _) = model_and_avatar();
@@ -70,7 +107,8 @@ fn a_face_at_rest_is_the_portrait() {
         let avatar = assets.avatar(&name).expect("a built-in avatar");
         let size = avatar.portrait.side;
         let mut generator =
-            GeometricGenerator::new(&Compute::Cpu, &model, &avatar, size, OutputFormat::Rgba).expect("a good size");
+            PortraitGenerator::new(&Compute::Cpu, &model, &avatar, size, OutputFormat::Rgba, Method::Geometric)
+                .expect("a good size");
         let frame = generator.frame(&avatar.beta, &[0.0; 6]).expect("the CPU is there");
         let drawn: Vec<u8> = frame.bytes.chunks_exact(4).flat_map(|p| [p[0], p[1], p[2]]).collect();
         let same = psnr(&avatar.portrait.rgb, &drawn);
@@ -82,7 +120,10 @@ fn a_face_at_rest_is_the_portrait() {
 fn a_second_frame_does_not_remember_the_first() {
     let (model, avatar) = model_and_avatar();
     let (beta, motion) = talking(&model, &avatar);
-    let new = || GeometricGenerator::new(&Compute::Cpu, &model, &avatar, 256, OutputFormat::Rgba).expect("a good size");
+    let new = || {
+        PortraitGenerator::new(&Compute::Cpu, &model, &avatar, 256, OutputFormat::Rgba, Method::Geometric)
+            .expect("a good size")
+    };
     let mut used = new();
     used.frame(&avatar.beta, &[0.0, 0.2, 0.0, 0.0, 0.0, 0.0]).expect("the CPU is there");
     let again = used.frame(&beta, &motion).expect("the CPU is there").bytes.to_vec();
@@ -93,7 +134,8 @@ fn a_second_frame_does_not_remember_the_first() {
 fn a_slow_motion_does_not_flicker() {
     let (model, avatar) = model_and_avatar();
     let mut generator =
-        GeometricGenerator::new(&Compute::Cpu, &model, &avatar, 256, OutputFormat::Rgba).expect("a good size");
+        PortraitGenerator::new(&Compute::Cpu, &model, &avatar, 256, OutputFormat::Rgba, Method::Geometric)
+            .expect("a good size");
     let (jaw, blink) = (17, model.expression_index("eyeBlinkLeft").expect("an ARKit name"));
     let frames: Vec<Vec<u8>> = (0..12)
         .map(|i| {
@@ -122,7 +164,8 @@ fn a_slow_motion_does_not_flicker() {
 fn impossible_sizes_are_refused() {
     let (model, avatar) = model_and_avatar();
     for size in [0, 63, 100, 4096] {
-        let error = GeometricGenerator::new(&Compute::Cpu, &model, &avatar, size, OutputFormat::Rgba).unwrap_err();
+        let error = PortraitGenerator::new(&Compute::Cpu, &model, &avatar, size, OutputFormat::Rgba, Method::Geometric)
+            .unwrap_err();
         assert!(error.to_string().contains(&size.to_string()), "{error}");
     }
 }

@@ -135,7 +135,8 @@ class Hef(nn.Module):
         matte    (B, 1, C, C) the warped matte plus the head's, not clamped
         flow     (B, 2, C, C) residual flow
         flows    list of the levels' residual flows, for losses
-        `trace(name, tensor)` receives every layer's activation.
+        `trace(name, tensor)` receives every layer's activation. Under autocast the convolutions may run in half precision; what flows and colours
+        add up to stays in single.
         """
         c, trace = self.config, trace or (lambda name, value: None)
         if pyramid is None:
@@ -169,18 +170,18 @@ class Hef(nn.Module):
             if i == 0:
                 continue
             if has_flow(c, i):  # eq. 9
-                step = level.flow(x)
+                step = level.flow(x).float()
                 flow = step if flow is None or not c["residual"] else step + flow
             if hasattr(level, "rgb"):  # eq. 10
-                step = level.rgb(x)
+                step = level.rgb(x).float()
                 colour = step if colour is None else step + colour
             flows.append(flow)
             trace(f"levels.{i}.flow", flow)
             trace(f"levels.{i}.rgb", colour)
-        matte = self.levels[-1].matte(x)
+        matte = self.levels[-1].matte(x).float()
         if c["patch"] > 1:
             flow, matte, colour = upsample(flow), upsample(matte), upsample(colour)
-            colour = colour + F.pixel_shuffle(self.levels[-1].detail(x), c["patch"])
+            colour = colour + F.pixel_shuffle(self.levels[-1].detail(x).float(), c["patch"])
         return self.finish(driven, source, seen[:, PRIOR], flow, colour, matte) | {"flow": flow, "flows": flows}
 
     def finish(self, driven, source, prior, flow, colour, matte):

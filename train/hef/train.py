@@ -2,7 +2,7 @@
 
     python -m train.hef.train --size nano --data train/.cache/hef/shards --held train/.cache/hef/held --run train/.cache/hef/nano --steps 20000
 
-Resumes from `<run>/last.pt` where there is one, on the same curve: the seed decides every batch. Runs on the CPU or, where there is one, on a GPU;
+Resumes from `<run>/last.pt` where there is one, on the same curve: the seed decides every batch. SIGTERM ends it after the current step, with a checkpoint. Runs on the CPU or, where there is one, on a GPU;
 under torchrun each process trains on its own batches and gradients are averaged (DDP). Draws `curve.png` and sheets of held-out people.
 """
 
@@ -11,6 +11,7 @@ import copy
 import json
 import math
 import os
+import signal
 import time
 import tomllib
 from pathlib import Path
@@ -29,11 +30,11 @@ class NotFinite(RuntimeError):
 
 
 class Trainer:
-    def __init__(self, size, rank=0, device="cpu", path=CONFIG):
+    def __init__(self, size, rank=0, device="cpu", path=CONFIG, half=False):
         with open(path, "rb") as file:
             both = tomllib.load(file)
         self.train, self.weights = both["train"], both["loss"]
-        self.size, self.network, self.device = size, load_config(size, path), device
+        self.size, self.network, self.device, self.half = size, load_config(size, path), device, half
         torch.manual_seed(self.train["seed"])
         self.net = Hef(self.network).to(device)
         self.average = copy.deepcopy(self.net).requires_grad_(False)
@@ -49,6 +50,7 @@ class Trainer:
         self.critic_optimizer = adam(self.critic, self.train["rate_critic"]) if self.critic else None
         self.forward = self.net
         self.rank, self.step, self.seconds, self.curve = rank, 0, 0.0, []
+        self.stopped = False
 
     @property
     def rng(self):
@@ -89,7 +91,8 @@ class Trainer:
         for optimizer, base in ((self.optimizer, self.train["rate"]), (self.critic_optimizer, self.train["rate_critic"])):
             for group in optimizer.param_groups if optimizer else ():
                 group["lr"] = base * self.rate(progress) * group.get("share", 1.0)
-        out = self.forward(batch["driven"], batch["source"], batch["style"])
+        with torch.autocast(torch.device(self.device).type, torch.bfloat16, enabled=self.half):
+            out = self.forward(batch["driven"], batch["source"], batch["style"])
         parts = self.parts(batch, out)
         total = sum(self.weights[name] * value for name, value in parts.items())
         for name, value in {**{k: v for k, v in batch.items() if v is not None}, **parts}.items():
@@ -149,7 +152,7 @@ def run(trainer, people, held, folder, steps, chief=True, log=print):
 
     folder.mkdir(parents=True, exist_ok=True)
     sums, count, last, saved = {}, 0, time.monotonic(), trainer.seconds
-    while trainer.step < steps:
+    while trainer.step < steps and not trainer.stopped:
         parts = trainer.advance(people.batch(trainer.rng, trainer.train["batch"]), trainer.step / steps)
         now = time.monotonic()
         trainer.seconds, last = trainer.seconds + now - last, now
@@ -182,11 +185,12 @@ def main():
     parser.add_argument("--run", type=Path)
     parser.add_argument("--steps", type=int, default=20000)
     parser.add_argument("--threads", type=int, default=1)
+    parser.add_argument("--half", action="store_true", help="convolutions in bfloat16: faster where the processor or GPU knows it")
     args = parser.parse_args()
     torch.set_num_threads(args.threads)
     rank = int(os.environ.get("RANK", 0))
     device = f"cuda:{os.environ.get('LOCAL_RANK', 0)}" if torch.cuda.is_available() else "cpu"
-    trainer = Trainer(args.size, rank, device)
+    trainer = Trainer(args.size, rank, device, half=args.half)
     people = People(args.data, trainer.network["crop"])
     held = People(args.held, trainer.network["crop"]) if args.held else None
     if "RANK" in os.environ:
@@ -196,6 +200,7 @@ def main():
     if (folder / "last.pt").exists():
         trainer.load(folder / "last.pt")
         print(f"resumed at step {trainer.step}, {trainer.seconds / 60:.1f} minutes")
+    signal.signal(signal.SIGTERM, lambda *_: setattr(trainer, "stopped", True))
     try:
         run(trainer, people, held, folder, args.steps, rank == 0)
     except NotFinite as error:

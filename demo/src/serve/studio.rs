@@ -12,7 +12,7 @@ use vultus::assets::Assets;
 use vultus::compute::{Backend, Compute};
 use vultus::emotion::Emotion;
 use vultus::face::FaceModel;
-use vultus::generator::{OutputFormat, PreparedAvatar};
+use vultus::generator::{Method, OutputFormat, PreparedAvatar};
 use vultus::motion::MotionNetwork;
 use vultus::session::Session;
 
@@ -117,7 +117,8 @@ impl Studio {
             return Ok(done.clone());
         }
         let file = self.assets.avatar(self.source(name)).map_err(errors::asset)?;
-        let made = PreparedAvatar::new(&self.compute, &self.face, &file, self.size, OutputFormat::I420)?;
+        let made =
+            PreparedAvatar::new(&self.compute, &self.face, &file, self.size, OutputFormat::I420, Method::Geometric)?;
         Ok(cell.get_or_init(|| made).clone())
     }
 

@@ -1,8 +1,10 @@
 //! Generator: a portrait and the face's motion in, a picture out.
 //!
-//! [`GeometricGenerator`] warps the portrait by the driven mesh: the mesh says for each pixel of face and neck where in the portrait that
+//! The geometric generator warps the portrait by the driven mesh: the mesh says for each pixel of face and neck where in the portrait that
 //! surface lies; hair, ears and clothes follow the head's rigid motion and, smoothly, the mesh beside them; what the portrait does not show
 //! (lids, the inside of the mouth, the turned eye) is painted and lit to match. Pixels that the motion leaves alone stay as they were.
+//!
+//! HEF ([`hef`]) draws over what it makes, around the head and only where there is need; [`Method`] says who draws.
 //!
 //! Colours are linear inside; S is the side of the square picture. Everything that depends on the portrait alone is worked out once
 //! ([`Setup`]); a frame is one replay of a plan.
@@ -19,12 +21,13 @@ mod zones;
 
 use std::time::Duration;
 
-pub use record::{GeneratorTensors, record};
+pub use record::{GeneratorTensors, Recorded, record};
 pub use setup::Setup;
 
 use crate::avatar::{AvatarFile, EXPRESSION, POSE};
-use crate::compute::{Compute, ComputeError, Executor, PlanBuilder, Program};
+use crate::compute::{Compute, ComputeError, Executor, PlanBuilder, Program, Tensor};
 use crate::face::FaceModel;
+use hef::{HefWeights, LearnedPortrait, Style};
 
 /// What a generator gives out.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -76,6 +79,20 @@ pub enum GeneratorError {
     /// The size is not one that the kernels take.
     #[error("the picture's side is {0} pixels; use a multiple of 8 from 64 to 2048 (usual: 256 or 512)")]
     Size(usize),
+    /// The device was lost while the portrait was worked out.
+    #[error(transparent)]
+    Compute(#[from] ComputeError),
+}
+
+/// Who draws.
+#[derive(Clone, Copy, Debug)]
+pub enum Method<'a> {
+    /// The plain mesh warp, without paint and light: to compare with.
+    WarpOnly,
+    /// The geometric generator.
+    Geometric,
+    /// HEF over the geometric generator.
+    Learned(&'a HefWeights),
 }
 
 /// A side that the kernels take.
@@ -88,88 +105,87 @@ fn checked(size: usize) -> Result<usize, GeneratorError> {
 pub struct PreparedAvatar {
     program: Program,
     tensors: GeneratorTensors,
+    style: Option<(Tensor, Style)>,
     size: usize,
     format: OutputFormat,
 }
 
 impl PreparedAvatar {
-    /// Works `avatar` out for pictures of `size` × `size`; takes a tenth of a second or two.
+    /// Works `avatar` out for pictures of `size` × `size`; takes a tenth of a second or two, with a network three times as much.
     ///
     /// # Errors
-    /// [`GeneratorError::Size`].
+    /// [`GeneratorError`].
     pub fn new(
         compute: &Compute,
         model: &FaceModel,
         avatar: &AvatarFile,
         size: usize,
         format: OutputFormat,
-    ) -> Result<Self, GeneratorError> {
-        Self::build(compute, model, avatar, size, format, false)
-    }
-
-    fn build(
-        compute: &Compute,
-        model: &FaceModel,
-        avatar: &AvatarFile,
-        size: usize,
-        format: OutputFormat,
-        warp_only: bool,
+        method: Method<'_>,
     ) -> Result<Self, GeneratorError> {
         let setup = Setup::new(model, avatar, checked(size)?);
-        let mut plan = PlanBuilder::new("geometric generator");
-        let tensors = record(&mut plan, model, avatar, &setup, format, warp_only);
-        Ok(Self { program: compute.program(plan.finish()), tensors, size, format })
+        let learned = match method {
+            Method::Learned(weights) => Some(LearnedPortrait::new(compute, model, avatar, size, weights)?),
+            Method::WarpOnly | Method::Geometric => None,
+        };
+        let method = match (&learned, method) {
+            (Some(portrait), _) => Recorded::Learned(portrait),
+            (None, Method::WarpOnly) => Recorded::WarpOnly,
+            (None, _) => Recorded::Geometric,
+        };
+        let mut plan = PlanBuilder::new("generator");
+        let tensors = record(&mut plan, model, avatar, &setup, format, &method);
+        let style = tensors.style.map(|tensor| (tensor, Style::of(model, avatar)));
+        Ok(Self { program: compute.program(plan.finish()), tensors, style, size, format })
     }
 
     /// A generator with state of its own.
-    pub fn generator(&self) -> GeometricGenerator {
-        let Self { program, tensors, size, format } = self;
-        GeometricGenerator { executor: program.executor(), tensors: *tensors, size: *size, format: *format }
+    pub fn generator(&self) -> PortraitGenerator {
+        let Self { program, tensors, style, size, format } = self;
+        PortraitGenerator {
+            executor: program.executor(),
+            tensors: *tensors,
+            style: style.clone(),
+            size: *size,
+            format: *format,
+        }
     }
 }
 
-/// The generator that needs no network: see the module's text.
+/// Draws one avatar, by the [`Method`] that it was prepared for.
 #[derive(Debug)]
-pub struct GeometricGenerator {
+pub struct PortraitGenerator {
     executor: Executor,
     tensors: GeneratorTensors,
+    style: Option<(Tensor, Style)>,
     size: usize,
     format: OutputFormat,
 }
 
-impl GeometricGenerator {
-    /// Prepares `avatar` for pictures of `size` × `size`.
+impl PortraitGenerator {
+    /// Prepares `avatar`: see [`PreparedAvatar::new`].
     ///
     /// # Errors
-    /// [`GeneratorError::Size`].
+    /// [`GeneratorError`].
     pub fn new(
         compute: &Compute,
         model: &FaceModel,
         avatar: &AvatarFile,
         size: usize,
         format: OutputFormat,
+        method: Method<'_>,
     ) -> Result<Self, GeneratorError> {
-        Ok(PreparedAvatar::new(compute, model, avatar, size, format)?.generator())
-    }
-
-    /// The plain warp by the mesh, without paint and light, to compare with.
-    ///
-    /// # Errors
-    /// [`GeneratorError::Size`].
-    pub fn warp_only(
-        compute: &Compute,
-        model: &FaceModel,
-        avatar: &AvatarFile,
-        size: usize,
-        format: OutputFormat,
-    ) -> Result<Self, GeneratorError> {
-        Ok(PreparedAvatar::build(compute, model, avatar, size, format, true)?.generator())
+        Ok(PreparedAvatar::new(compute, model, avatar, size, format, method)?.generator())
     }
 
     fn write(&mut self, beta: &[f32; EXPRESSION], motion: &[f32; POSE]) {
         let [pitch, yaw, roll, x, y, z] = *motion;
         self.executor.write(self.tensors.beta, beta);
         self.executor.write(self.tensors.motion, &[pitch, yaw, roll, x, y, z, 0.0, 0.0]);
+        if let Some((tensor, style)) = &self.style {
+            // σ̂ was 0 in training, too.
+            self.executor.write(*tensor, &style.words(beta, motion, 0.0));
+        }
     }
 
     /// As [`Generator::frame`], with the time of every kernel instead of the picture.
@@ -186,7 +202,7 @@ impl GeometricGenerator {
     }
 }
 
-impl Generator for GeometricGenerator {
+impl Generator for PortraitGenerator {
     fn frame(&mut self, beta: &[f32; EXPRESSION], motion: &[f32; POSE]) -> Result<Frame<'_>, ComputeError> {
         self.write(beta, motion);
         self.executor.run()?;

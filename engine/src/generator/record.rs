@@ -1,14 +1,14 @@
 //! Records a frame of the geometric generator.
 
 use vultus_shaders::kernels::{
-    EyePaintParams, InteriorMaskParams, OuterFlowParams, PictureFinishParams, PortraitWarpParams, PullParams,
-    PushParams, RelaxParams, RgbaToI420Params, SurfacePaintParams, TentBlurParams, TriangleStretchParams,
+    EyePaintParams, InteriorMaskParams, OuterFlowParams, PictureEncodeParams, PictureSmoothParams, PortraitWarpParams,
+    PullParams, PushParams, RelaxParams, RgbaToI420Params, SurfacePaintParams, TentBlurParams, TriangleStretchParams,
     VertexLookParams,
 };
 
 use super::OutputFormat;
 use super::eyes::{SCALE, SIDE};
-use super::hef::FrameTensors;
+use super::hef::{FrameTensors, LearnedPortrait};
 use super::setup::{STEP, Setup};
 use crate::avatar::AvatarFile;
 use crate::compute::{Grid, PlanBuilder, Tensor};
@@ -19,6 +19,17 @@ const ANCHOR: f32 = 0.01;
 /// Sweeps that smooth the membrane after the pyramid.
 const SWEEPS: usize = 4;
 
+/// How pictures are made, ready to be recorded.
+#[derive(Clone, Copy, Debug)]
+pub enum Recorded<'a> {
+    /// The plain mesh warp that figures are compared with: neither paint nor light.
+    WarpOnly,
+    /// The geometric generator.
+    Geometric,
+    /// HEF over it.
+    Learned(&'a LearnedPortrait),
+}
+
 /// What a frame is written to and read from.
 #[derive(Clone, Copy, Debug)]
 pub struct GeneratorTensors {
@@ -26,16 +37,16 @@ pub struct GeneratorTensors {
     pub beta: Tensor,
     /// Input (8): see [`face::MOTION`].
     pub motion: Tensor,
+    /// Input (260), where the network draws: see [`super::hef::Style`].
+    pub style: Option<Tensor>,
     /// Output: the picture's bytes in the format asked for.
     pub picture: Tensor,
 }
 
-/// A frame of S × S pixels before it becomes a picture.
+/// A frame of S × S pixels before it is put together.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Composite {
+pub(super) struct Parts {
     pub face: FaceTensors,
-    /// (S², 4): what the warp and the paint make of the portrait, in linear light, and alpha.
-    pub linear: Tensor,
     /// (S², 4) and (S², 4): see `surface_paint`.
     pub warp: Tensor,
     pub paint: Tensor,
@@ -43,38 +54,47 @@ pub(super) struct Composite {
     pub mask: Tensor,
 }
 
-impl Composite {
+impl Parts {
     /// What HEF is fed from: records the lit mesh too, in the avatar's light and colours.
-    pub(super) fn lit(&self, plan: &mut PlanBuilder, model: &FaceModel, avatar: &AvatarFile) -> FrameTensors {
-        let Self { face, linear, warp, paint, mask } = *self;
+    pub(super) fn lit(
+        &self,
+        plan: &mut PlanBuilder,
+        model: &FaceModel,
+        avatar: &AvatarFile,
+        linear: Tensor,
+    ) -> FrameTensors {
+        let Self { face, warp, paint, mask } = *self;
         let rendered = face::record_shading(plan, model, &Light::of(avatar), &face).rendered;
         FrameTensors { linear, rendered, warp, paint, mask }
     }
 }
 
-/// Records the face and everything after it. `warp_only` leaves out paint and light: the plain mesh warp that figures are compared with.
+/// Records the face and everything after it.
 pub fn record(
     plan: &mut PlanBuilder,
     model: &FaceModel,
     avatar: &AvatarFile,
     setup: &Setup,
     format: OutputFormat,
-    warp_only: bool,
+    method: &Recorded<'_>,
 ) -> GeneratorTensors {
-    let composite = record_composite(plan, model, avatar, setup, format != OutputFormat::RgbaCutOut, warp_only);
-    let picture = finish(plan, setup, &composite, format);
-    GeneratorTensors { beta: composite.face.beta, motion: composite.face.motion, picture }
+    let parts = record_parts(plan, model, avatar, setup);
+    let cut_out = format == OutputFormat::RgbaCutOut;
+    let effects = !matches!(method, Recorded::WarpOnly);
+    let linear = record_composite(plan, setup, &parts, !cut_out, effects);
+    let mut style = None;
+    if let Recorded::Learned(portrait) = method {
+        // The network knows people before their background, also where they are to be cut out.
+        let seen = if cut_out { record_composite(plan, setup, &parts, true, true) } else { linear };
+        let frame = parts.lit(plan, model, avatar, seen);
+        style = Some(portrait.record(plan, setup.size, &frame, linear, cut_out));
+    }
+    let picture = encode(plan, setup, linear, format);
+    GeneratorTensors { beta: parts.face.beta, motion: parts.face.motion, style, picture }
 }
 
-/// Records the face and what it makes of the portrait. Without `background` the person is cut out.
-pub(super) fn record_composite(
-    plan: &mut PlanBuilder,
-    model: &FaceModel,
-    avatar: &AvatarFile,
-    setup: &Setup,
-    background: bool,
-    warp_only: bool,
-) -> Composite {
+/// Records the face, where in the portrait each pixel looks and what is painted.
+pub(super) fn record_parts(plan: &mut PlanBuilder, model: &FaceModel, avatar: &AvatarFile, setup: &Setup) -> Parts {
     let placement = Placement::of(avatar);
     let size = setup.size;
     let face = face::record(plan, model, &placement, size);
@@ -99,29 +119,43 @@ pub(super) fn record_composite(
     let eyes = plan.constant("eyes", &setup.eyes);
     let params = EyePaintParams { size: size as u32, side: SIDE as u32, scale: SCALE, shade: 0.45 };
     plan.dispatch(params, &[id, weights, triangles, look, eyes, mask, paint], Grid::image(size, size));
+    Parts { face, warp, paint, mask }
+}
 
+/// Records what warp and paint make of the portrait: (S², 4) linear light, edges smoothed, and alpha. Without `background` the person is cut out;
+/// without `effects` there is neither paint nor light.
+pub(super) fn record_composite(
+    plan: &mut PlanBuilder,
+    setup: &Setup,
+    parts: &Parts,
+    background: bool,
+    effects: bool,
+) -> Tensor {
+    let size = setup.size;
+    let Parts { face, warp, paint, .. } = *parts;
     let pictures = plan.constant("portrait and background", &setup.pictures);
-    let linear = plan.temp("linear picture", 4 * size * size);
+    let stepped = plan.temp("picture with steps", 4 * size * size);
     let share = |yes: bool| if yes { 1.0 } else { 0.0 };
     plan.dispatch(
-        PortraitWarpParams { size: size as u32, background: share(background), effects: share(!warp_only) },
-        &[warp, paint, pictures, linear],
+        PortraitWarpParams { size: size as u32, background: share(background), effects: share(effects) },
+        &[warp, paint, pictures, stepped],
         Grid::image(size, size),
     );
-    Composite { face, linear, warp, paint, mask }
+    let numbers = plan.constant("parts", &setup.parts);
+    let linear = plan.temp("linear picture", 4 * size * size);
+    plan.dispatch(
+        PictureSmoothParams { size: size as u32 },
+        &[stepped, face.triangle_id, numbers, warp, paint, linear],
+        Grid::image(size, size),
+    );
+    linear
 }
 
 /// The picture's bytes.
-fn finish(plan: &mut PlanBuilder, setup: &Setup, composite: &Composite, format: OutputFormat) -> Tensor {
+fn encode(plan: &mut PlanBuilder, setup: &Setup, linear: Tensor, format: OutputFormat) -> Tensor {
     let size = setup.size;
-    let Composite { face, linear, warp, paint, .. } = *composite;
     let rgba = plan.temp("rgba", size * size);
-    let parts = plan.constant("parts", &setup.parts);
-    plan.dispatch(
-        PictureFinishParams { size: size as u32 },
-        &[linear, face.triangle_id, parts, warp, paint, rgba],
-        Grid::image(size, size),
-    );
+    plan.dispatch(PictureEncodeParams { size: size as u32 }, &[linear, rgba], Grid::image(size, size));
     let picture = if format == OutputFormat::I420 {
         let planes = plan.temp("i420", size * size * 3 / 8);
         plan.dispatch(RgbaToI420Params { size: size as u32 }, &[rgba, planes], Grid::image(size / 8, size / 2));

@@ -21,7 +21,8 @@ mod interior_mask;
 mod layer_norm;
 mod linear;
 mod outer_flow;
-mod picture_finish;
+mod picture_encode;
+mod picture_smooth;
 mod portrait_warp;
 mod pose_project;
 mod pull;
@@ -150,7 +151,8 @@ fn cases() -> Vec<Case> {
         layer_norm::cases(),
         linear::cases(),
         outer_flow::cases(),
-        picture_finish::cases(),
+        picture_encode::cases(),
+        picture_smooth::cases(),
         portrait_warp::cases(),
         pose_project::cases(),
         pull::cases(),

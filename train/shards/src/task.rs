@@ -8,8 +8,8 @@ use rand_pcg::Pcg64Mcg;
 use serde_json::json;
 use vultus::avatar::{AvatarFile, POSE};
 use vultus::compute::Compute;
-use vultus::face::{FaceModel, Light, Mask, Placement};
-use vultus::generator::hef::{self, Crop, Observer};
+use vultus::face::{FaceModel, Mask};
+use vultus::generator::hef::{Crop, Observer, Style};
 
 use crate::View;
 use crate::fit::{Landmarks, disturbed};
@@ -115,7 +115,7 @@ impl Task<'_> {
     }
 
     fn fit(&self, avatar: &AvatarFile, size: usize, cases: &[Case], exact: &[Moment], shard: &mut Shard) -> Result<()> {
-        let (placement, light) = (Placement::of(avatar), Light::of(avatar));
+        let style = Style::of(self.model, avatar);
         let sight = self.sight(avatar, size);
         let mut observer = self.observer(avatar, &sight)?;
         shard.fit(&observer.source()?)?;
@@ -133,7 +133,7 @@ impl Task<'_> {
                 .row(&Row {
                     driven: seen.driven,
                     // Nothing says yet how strongly a random person means it.
-                    style: &hef::style(self.model, &placement, &light, &case.beta, &case.motion, 0.0),
+                    style: &style.words(&case.beta, &case.motion, 0.0),
                     truth: &sight.planes::<3>(&case.picture),
                     matte: &sight.planes::<1>(&case.matte),
                     boxes,

@@ -97,14 +97,15 @@ pub fn record_inputs(plan: &mut PlanBuilder, side: usize, crop: Crop, size: usiz
     driven
 }
 
-/// Records that `result` of [`super::record`] is laid over `linear` (S², 4).
+/// Records that `result` of [`super::record`], made from `driven`, is laid over `linear` (S², 4); where the person is cut out the matte changes alpha.
 pub fn record_blend(
     plan: &mut PlanBuilder,
     config: &HefConfig,
     crop: Crop,
     size: usize,
-    result: Tensor,
+    [result, driven]: [Tensor; 2],
     linear: Tensor,
+    cut_out: bool,
 ) {
     let side = config.crop;
     let params = HefBlendParams {
@@ -114,8 +115,9 @@ pub fn record_blend(
         top: crop.top,
         step: crop.side / side as f32,
         fade: FADE * side as f32,
+        cut_out: u32::from(cut_out),
     };
-    plan.dispatch(params, &[result, linear], Grid::image(size, size));
+    plan.dispatch(params, &[result, driven, linear], Grid::image(size, size));
 }
 
 #[cfg(test)]

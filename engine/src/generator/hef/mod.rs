@@ -8,13 +8,15 @@ mod config;
 mod crop;
 mod layers;
 mod observe;
+mod portrait;
 mod record;
 mod weights;
 
 pub use config::{HefConfig, Up};
 pub use crop::{Crop, FrameTensors, record_blend, record_inputs};
 pub use layers::Step;
-pub use observe::{Observation, Observer, style};
+pub use observe::{Observation, Observer, Style};
+pub use portrait::LearnedPortrait;
 pub use record::{HefInputs, HefOutputs, record, record_source};
 pub use weights::HefWeights;
 

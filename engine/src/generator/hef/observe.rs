@@ -5,7 +5,7 @@ use crate::avatar::{AvatarFile, EXPRESSION, POSE};
 use crate::compute::{Compute, ComputeError, Executor, PlanBuilder, Tensor};
 use crate::face::{FaceModel, Light, Placement};
 use crate::generator::picture::sample;
-use crate::generator::record::record_composite;
+use crate::generator::record::{record_composite, record_parts};
 use crate::generator::{GeneratorError, Setup, checked};
 
 /// The geometric generator of one portrait, seen as the network sees it: through a crop of C × C.
@@ -60,10 +60,11 @@ impl Observer {
     ) -> Result<Self, GeneratorError> {
         let setup = Setup::new(model, avatar, checked(size)?);
         let mut plan = PlanBuilder::new("HEF's inputs");
-        let composite = record_composite(&mut plan, model, avatar, &setup, true, false);
-        let frame = composite.lit(&mut plan, model, avatar);
+        let parts = record_parts(&mut plan, model, avatar, &setup);
+        let linear = record_composite(&mut plan, &setup, &parts, true, true);
+        let frame = parts.lit(&mut plan, model, avatar, linear);
         let driven = record_inputs(&mut plan, side, crop, size, &frame);
-        let face = composite.face;
+        let face = parts.face;
         for seen in [driven, frame.warp, face.triangle_id, face.barycentric, face.screen] {
             plan.output(seen);
         }
@@ -125,20 +126,31 @@ impl Observer {
     }
 }
 
-/// The style vector of a frame, and zeros: α 80, β of the frame 64, δ 80, γ 27, the head's pose in camera space ([`Placement::head`]) 6, σ̂ 1.
-pub fn style(
-    model: &FaceModel,
-    placement: &Placement,
-    light: &Light,
-    beta: &[f32; EXPRESSION],
-    motion: &[f32; POSE],
-    intensity: f32,
-) -> [f32; STYLE_WORDS] {
-    let pose = placement.head(model.pivot, motion);
-    let parts: [&[f32]; 6] = [&placement.alpha, beta, &light.delta, &light.gamma, &pose, &[intensity]];
-    let mut out = [0.0; STYLE_WORDS];
-    for (to, from) in out.iter_mut().zip(parts.concat()) {
-        *to = from;
+/// What of the style vector belongs to a portrait.
+#[derive(Clone, Debug)]
+pub struct Style {
+    placement: Placement,
+    light: Light,
+    pivot: [f32; 3],
+}
+
+impl Style {
+    /// Of a portrait.
+    pub fn of(model: &FaceModel, avatar: &AvatarFile) -> Self {
+        Self { placement: Placement::of(avatar), light: Light::of(avatar), pivot: model.pivot }
     }
-    out
+
+    /// The style vector of a frame, and zeros: α 80, β of the frame 64, δ 80, γ 27, the head's pose in camera space ([`Placement::head`]) 6, σ̂ 1.
+    pub fn words(&self, beta: &[f32; EXPRESSION], motion: &[f32; POSE], intensity: f32) -> [f32; STYLE_WORDS] {
+        let Self { placement, light, pivot } = self;
+        let pose = placement.head(*pivot, motion);
+        let mut out = [0.0; STYLE_WORDS];
+        let mut rest = &mut out[..];
+        for part in [&placement.alpha[..], beta, &light.delta, &light.gamma, &pose, &[intensity]] {
+            let (to, after) = rest.split_at_mut(part.len());
+            to.copy_from_slice(part);
+            rest = after;
+        }
+        out
+    }
 }

@@ -1,7 +1,7 @@
-//! Cases of `picture_finish`.
+//! Cases of `picture_smooth`.
 
 use vultus::compute::Grid;
-use vultus_shaders::kernels::PictureFinishParams;
+use vultus_shaders::kernels::PictureSmoothParams;
 
 use crate::common::Tolerance;
 use crate::scene::Scene;
@@ -18,9 +18,14 @@ pub(crate) fn cases() -> Vec<Case> {
                 Data::U32(scene.triangles.chunks_exact(4).map(|t| t[3]).collect()),
                 Data::F32(Scene::unit(2, 4 * size * size).into_iter().map(|v| 6.0 * v).collect()),
                 Data::F32(Scene::unit(3, 4 * size * size)),
-                Data::Bytes(vec![9; size * size]),
+                Data::F32(vec![9.0; 4 * size * size]),
             ];
-            Case::new(PictureFinishParams { size: size as u32 }, bindings, Grid::image(size, size), Tolerance::EXACT)
+            Case::new(
+                PictureSmoothParams { size: size as u32 },
+                bindings,
+                Grid::image(size, size),
+                Tolerance::chain(20, 1.0),
+            )
         })
         .collect()
 }

@@ -1,10 +1,10 @@
-//! Twin of `picture_finish.wgsl`.
+//! Twin of `picture_smooth.wgsl`.
 
 use rayon::prelude::*;
 
 use super::field::mix;
-use super::math::{linear_to_srgb, smoothstep};
-use crate::kernels::PictureFinishParams;
+use super::math::smoothstep;
+use crate::kernels::PictureSmoothParams;
 
 const REACH: i32 = 10;
 /// Number of the mouth's parts.
@@ -12,22 +12,22 @@ const INSIDE: u32 = 1;
 /// Weight of what is beside the mouth in its blur.
 const LIPS: f32 = 0.3;
 
-/// Edges smoothed, colours encoded; see the WGSL file.
-pub fn picture_finish(
-    p: &PictureFinishParams,
+/// Edges smoothed; see the WGSL file.
+pub fn picture_smooth(
+    p: &PictureSmoothParams,
     linear: &[[f32; 4]],
     triangle_id: &[u32],
     parts: &[u32],
     warp: &[[f32; 4]],
     paint: &[[f32; 4]],
-    rgba: &mut [u32],
+    smoothed: &mut [[f32; 4]],
 ) {
     let size = p.size as usize;
     let raster = Parts { size: size as i32, triangle_id, parts };
-    rgba.par_chunks_mut(size).take(size).enumerate().for_each(|(y, out)| {
+    smoothed.par_chunks_mut(size).take(size).enumerate().for_each(|(y, out)| {
         let here = y * size;
         let (up, down) = (y.saturating_sub(1) * size, (y + 1).min(size - 1) * size);
-        let mut line = linear[here..here + size].to_vec();
+        out.copy_from_slice(&linear[here..here + size]);
         // Where a pixel and its neighbours belong to one triangle or to none there is no edge; that is most of the picture.
         let mut left = raster.part(triangle_id[here]);
         let mut mine = left;
@@ -37,7 +37,7 @@ pub fn picture_finish(
             let edge = (left ^ mine) | (right ^ mine) | (above ^ mine) | (below ^ mine) != 0;
             if edge | (mine == INSIDE) {
                 let at = [x as i32, y as i32];
-                let mut own = line[x];
+                let mut own = out[x];
                 if mine == INSIDE {
                     own = raster.soft(linear, paint, at);
                 }
@@ -45,29 +45,11 @@ pub fn picture_finish(
                     let differ = [above != mine, below != mine, left != mine, right != mine];
                     own = smooth(&raster, linear, warp, paint, at, mine, differ, own);
                 }
-                line[x] = own;
+                out[x] = own;
             }
             (left, mine) = (mine, right);
         }
-        // In steps that the compiler can vectorise.
-        for (colour, word) in line.iter_mut().zip(&mut *out) {
-            *word = byte(colour[3].clamp(0.0, 1.0)) << 24;
-            let k = 1.0 / colour[3].max(1e-4);
-            *colour = [colour[0] * k, colour[1] * k, colour[2] * k, 0.0];
-        }
-        for value in line.as_flattened_mut() {
-            *value = linear_to_srgb(*value);
-        }
-        for (colour, word) in line.iter().zip(out) {
-            *word |= byte(colour[0]) | (byte(colour[1]) << 8) | (byte(colour[2]) << 16);
-        }
     });
-}
-
-/// 0..1 as a byte: adding 2²³ leaves the rounded number in the low bits.
-#[inline(always)]
-fn byte(v: f32) -> u32 {
-    (v * 255.0 + 8_388_608.0).to_bits() & 255
 }
 
 struct Parts<'a> {

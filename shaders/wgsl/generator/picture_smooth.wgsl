@@ -1,4 +1,4 @@
-// Smooths the edges between parts of the mesh (lip on lip, lip on teeth, lid on eyeball) and encodes sRGB bytes, RGBA in one word.
+// Smooths the edges between parts of the mesh (lip on lip, lip on teeth, lid on eyeball).
 // Inside the mouth teeth and gaps are a pixel wide: what is painted there is blurred a little instead, in square roots of light, which keeps gaps
 // dark; lips count less, so that the teeth fade into them.
 // The raster says only which part owns each pixel's centre, so an edge is a staircase. A pixel at a step walks along the edge to both ends of its
@@ -13,7 +13,7 @@ struct Params {
 @group(0) @binding(3) var<storage, read> parts: array<u32>; // (F) number of the part of each triangle
 @group(0) @binding(4) var<storage, read> warp: array<vec4<f32>>; // see surface_paint
 @group(0) @binding(5) var<storage, read> paint: array<vec4<f32>>;
-@group(0) @binding(6) var<storage, read_write> rgba: array<u32>;
+@group(0) @binding(6) var<storage, read_write> smoothed: array<vec4<f32>>; // (size²)
 
 const REACH = 10;
 const INSIDE = 1u; // number of the mouth's parts
@@ -63,14 +63,6 @@ fn colour_at(at: vec2<i32>) -> vec4<f32> {
     return vec4<f32>(mix(own.xyz, soft * soft, painted), own.w);
 }
 
-// Linear light to an sRGB byte. x^(1/2.4) = t^(5/3) with t the fourth root of x, as a polynomial in t: both executors round alike.
-fn encode(v: f32) -> u32 {
-    let x = clamp(v, 0.0, 1.0);
-    let t = sqrt(sqrt(x));
-    let q = -0.00401966 + t * (0.12898927 + t * (1.3100497 + t * (-0.8446605 + t * (0.6692392 + t * (-0.3324356 + t * 0.0728417)))));
-    return u32(select(1.055 * q - 0.055, 12.92 * x, x <= 0.0031308) * 255.0 + 0.5);
-}
-
 @compute @workgroup_size(8, 8)
 fn main(@builtin(global_invocation_id) id: vec3<u32>) {
     if (id.x >= p.size || id.y >= p.size) {
@@ -112,7 +104,5 @@ fn main(@builtin(global_invocation_id) id: vec3<u32>) {
         let jump = max(smoothstep(1.5, 2.5, distance(warp[k].xy, warp[n].xy)), max(paint[k].w, paint[n].w));
         colour = mix(colour, colour_at(q), share * jump);
     }
-    let straight = colour.xyz / max(colour.w, 1e-4);
-    let a = u32(clamp(colour.w, 0.0, 1.0) * 255.0 + 0.5);
-    rgba[k] = encode(straight.x) | (encode(straight.y) << 8u) | (encode(straight.z) << 16u) | (a << 24u);
+    smoothed[k] = colour;
 }
