@@ -7,6 +7,7 @@ are skipped from then on; delete the file to try again).
 """
 
 import argparse
+import json
 import signal
 import time
 import traceback
@@ -18,7 +19,7 @@ from train.blender.figure import Figure, Topology
 from train.blender.studio import Studio
 from train.crowd import dataset, sample
 from train.crowd.shot import shot as photograph
-from train.crowd.targets import targets
+from train.crowd.targets import gallery, targets
 from train.face import source
 from train.portrait.export import Exporter
 
@@ -41,15 +42,15 @@ class Maker:
         if self.stopped or (self.args.out / "stop").exists():
             raise Stopped
 
-    def make(self, part, index, place):
-        """One person's folder; returns a line for the log."""
+    def make(self, part, index, place, cases=None):
+        """One person's folder; returns a line for the log. Without `cases` they do what train.crowd.targets says."""
         args, start = self.args, (time.time(), time.process_time())
         person = sample.person(part, index)
         rest, alpha, moved, _ = self.exporter.head(person)
         skin = self.exporter.model.shape(alpha)
         shot = photograph(part, index, skin, self.exporter.model.landmarks(skin)[CHIN, 1], person.look)
         figure = Figure(person, self.topology, self.exporter.static, self.exporter.shape(rest), args.hairs, eye_pixels=512)
-        studio, times, cases = Studio(shot, args.size), [], targets(part, index, self.pools[part])
+        studio, times, cases = Studio(shot, args.size), [], cases or targets(part, index, self.pools[part])
         figure.pose(self.exporter.shape(rest, person.smile))
         built = time.process_time() - start[1]
         # the portrait too: a sharper one would teach that moving makes things soft
@@ -67,6 +68,11 @@ class Maker:
         wall, cpu = time.time() - start[0], time.process_time() - start[1]
         return (f"{person.name} {time.strftime('%F %T')} {len(times) + 1} pictures, {wall:.0f} s, CPU {cpu:.0f} s: build {built:.1f}, a picture {np.mean(times):.1f}; "
                 f"moved {moved:.2f} mm, skin error {error:.4f}, |alpha| {abs(alpha).max():.1f}, {person.look['hair']}")
+
+    def gallery(self, index, cells):
+        """OUT/gallery/NAME: held-out person `index` in the emotions and visemes of `cells`."""
+        place = self.args.out / "gallery" / sample.name_of("held", index)
+        print(self.make("held", index, place, gallery(json.loads(cells.read_text()))))
 
     def run(self):
         dataset.sweep(self.args.out)
@@ -107,9 +113,15 @@ def main():
     parser.add_argument("--samples", type=int, default=6, help="a pixel, before denoising: half of the samples is half of the time, and hair a little softer")
     parser.add_argument("--held-samples", type=int, default=12)
     parser.add_argument("--hairs", type=int, default=10000)
+    parser.add_argument("--gallery", type=int, metavar="INDEX", help="makes OUT/gallery instead: this held-out person in all emotions and visemes")
+    parser.add_argument("--cells", type=Path, default=Path("benches/data/expressions.json"))
     args = parser.parse_args()
     args.out.mkdir(parents=True, exist_ok=True)
-    Maker(args).run()
+    maker = Maker(args)
+    if args.gallery is None:
+        maker.run()
+    else:
+        maker.gallery(args.gallery, args.cells)
 
 
 if __name__ == "__main__":

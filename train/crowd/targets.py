@@ -1,6 +1,6 @@
 """What a random person does: the pictures that the generator has to learn, as expressions and head motions.
 
-Each person has `COUNT` targets of different kinds. Names say the kind; of a pair "speech0", "speech0b" the second is 40 ms later, which its
+Each person has `COUNT` targets of different kinds; held-out ones are also turned as far as any, speaking, to both sides. Names say the kind; of a pair "speech0", "speech0b" the second is 40 ms later, which its
 `after` says. Coefficients are absolute (they replace the portrait's), by name; motion is (pitch, yaw, roll, x, y, z), radians and metres.
 """
 
@@ -111,4 +111,15 @@ def targets(part, index, pool):
     if name.startswith("tongue"):
         beta["jawOpen"] = rng.uniform(0.25, 0.5)
     add("action", "action", beta, motion(rng))
+    if part == "held":
+        for side, sign in (("left", 1), ("right", -1)):
+            beta = named(pool["now"][weighted(rng, np.ones(len(jaw)))])
+            add(f"turn_{side}", "turn", beta, [0, sign * LIMIT[1], 0, 0, 0, 0])
     return out
+
+
+def gallery(cells):
+    """The same of the cells of benches/data/expressions.json: eight emotions in middle strength and twelve visemes, the head still."""
+    named_cells = {c["name"]: c["beta"] for c in cells["cells"]}
+    chosen = [n for n in named_cells if n.endswith(" 2")] + [n for n in named_cells if n.isupper()]
+    return [{"name": n.replace(" ", "_").lower(), "kind": "gallery", "beta": named_cells[n], "dpose": [0.0] * 6} for n in chosen]
