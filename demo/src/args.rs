@@ -9,6 +9,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use vultus::compute::Backend;
 use vultus::motion::LOOK_AHEAD_MAX;
 
+use crate::generator::GeneratorName;
 use crate::latency::Latency;
 use crate::serve::{ServeOptions, SourceOptions};
 use crate::{errors, setup};
@@ -82,6 +83,9 @@ pub(crate) struct Render {
     /// Width and height in pixels.
     #[arg(long, value_enum, default_value = "512")]
     pub(crate) size: Size,
+    /// Who draws the pictures.
+    #[arg(long, value_enum, default_value_t = GeneratorName::DEFAULT)]
+    pub(crate) generator: GeneratorName,
     /// Frames a second.
     #[arg(long, value_enum, default_value = "25")]
     pub(crate) fps: FrameRate,
@@ -141,6 +145,9 @@ pub(crate) struct Serve {
     /// Width and height in pixels.
     #[arg(long, value_enum, default_value = "512")]
     pub(crate) size: Size,
+    /// Who draws the pictures.
+    #[arg(long, value_enum, default_value_t = GeneratorName::DEFAULT)]
+    pub(crate) generator: GeneratorName,
     /// Frames of 40 ms that the model hears ahead of the one it decides, from 0 to 5: fewer are sooner, more are surer.
     #[arg(long, value_name = "0..5", default_value_t = 2, allow_hyphen_values = true, value_parser = lookahead)]
     pub(crate) lookahead: usize,
@@ -173,6 +180,7 @@ impl Serve {
             token,
             max_sessions: self.max_sessions.into(),
             size: self.size as usize,
+            generator: self.generator,
             look_ahead: self.lookahead,
             backend: self.backend.into(),
             avatar: self.avatar.clone(),

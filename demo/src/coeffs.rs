@@ -51,6 +51,7 @@ pub(crate) fn run(weights: Option<&Path>, arguments: &Coeffs, start: Instant) ->
             output,
             avatar: None,
             size: None,
+            generator: None,
             fps: MOTION_FPS,
             start,
             loaded,

@@ -8,6 +8,7 @@ mod console;
 mod desktop;
 mod doctor;
 mod errors;
+mod generator;
 mod latency;
 mod render;
 mod report;

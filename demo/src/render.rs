@@ -5,13 +5,13 @@ use std::path::Path;
 use std::time::Instant;
 
 use anyhow::{Result, bail};
-use vultus::generator::{Method, OutputFormat, PortraitGenerator};
+use vultus::generator::{OutputFormat, PortraitGenerator};
 use vultus::stream::{self, FilmSettings};
 
 use crate::args::Render;
 use crate::console::{Bar, warn};
 use crate::report::{Report, Run};
-use crate::{cancel, errors, setup};
+use crate::{cancel, errors, generator, setup};
 
 pub(crate) fn run(weights: Option<&Path>, arguments: &Render, start: Instant) -> Result<()> {
     let cancel = cancel::flag()?;
@@ -23,8 +23,9 @@ pub(crate) fn run(weights: Option<&Path>, arguments: &Render, start: Instant) ->
     let mut bar = Bar::new();
     let parts = setup::open(weights, &arguments.speech, output, fps)?;
     let avatar = parts.assets.avatar(&arguments.avatar).map_err(errors::asset)?;
-    let mut generator =
-        PortraitGenerator::new(&parts.compute, &parts.face, &avatar, size, OutputFormat::I420, Method::Geometric)?;
+    let weights = arguments.generator.weights(&parts.assets)?;
+    let method = generator::method(weights.as_ref());
+    let mut generator = PortraitGenerator::new(&parts.compute, &parts.face, &avatar, size, OutputFormat::I420, method)?;
     let loaded = Instant::now();
     let film = FilmSettings { target: output, size, fps };
     let done =
@@ -39,6 +40,7 @@ pub(crate) fn run(weights: Option<&Path>, arguments: &Render, start: Instant) ->
             output,
             avatar: Some(&avatar.name),
             size: Some(size),
+            generator: Some(arguments.generator.name()),
             fps,
             start,
             loaded,

@@ -23,6 +23,7 @@ pub(crate) struct Report {
     output: String,
     avatar: Option<String>,
     size: Option<usize>,
+    generator: Option<&'static str>,
     fps: u32,
     emotion: String,
     intensity: f32,
@@ -57,6 +58,8 @@ pub(crate) struct Run<'a> {
     pub(crate) output: &'a Path,
     pub(crate) avatar: Option<&'a str>,
     pub(crate) size: Option<usize>,
+    /// Who drew.
+    pub(crate) generator: Option<&'static str>,
     pub(crate) fps: u32,
     /// Start of the process.
     pub(crate) start: Instant,
@@ -74,6 +77,7 @@ impl Report {
             output: run.output.display().to_string(),
             avatar: run.avatar.map(str::to_owned),
             size: run.size,
+            generator: run.generator,
             fps: run.fps,
             emotion: run.speech.emotion.to_lowercase(),
             intensity: run.speech.intensity,

@@ -39,15 +39,15 @@ class Trainer:
         self.net = Hef(self.network).to(device)
         self.average = copy.deepcopy(self.net).requires_grad_(False)
         self.critic = losses.Critic().to(device) if self.weights["adversarial"] else None
-        adam = lambda module, rate: torch.optim.Adam(module.parameters(), rate, tuple(self.train["betas"]))  # noqa: E731
-        # A flow is in shares of the crop: a step that suits colours would throw it about by tens of pixels.
-        flows, others = [], []
+        # Heads start at zero and sum over hundreds of inputs: a step that suits other weights would throw colours about, and flows, which are in shares
+        # of the crop, by tens of pixels.
+        groups = {"": [], "heads": [], "flow": []}
         for name, p in self.net.named_parameters():
-            (flows if ".flow." in name else others).append(p)
-        self.optimizer = torch.optim.Adam(
-            [{"params": others, "share": 1.0}, {"params": flows, "share": self.train["rate_flow"]}], self.train["rate"], tuple(self.train["betas"])
-        )
-        self.critic_optimizer = adam(self.critic, self.train["rate_critic"]) if self.critic else None
+            head = name.rpartition(".")[0].rpartition(".")[2]
+            groups["flow" if head == "flow" else "heads" if head in ("rgb", "matte", "detail") else ""].append(p)
+        shares = [{"params": of, "share": self.train[f"rate_{group}"] if group else 1.0} for group, of in groups.items()]
+        self.optimizer = torch.optim.Adam(shares, self.train["rate"], tuple(self.train["betas"]))
+        self.critic_optimizer = torch.optim.Adam(self.critic.parameters(), self.train["rate_critic"], (0.0, 0.99)) if self.critic else None
         self.forward = self.net
         self.rank, self.step, self.seconds, self.curve = rank, 0, 0.0, []
         self.stopped = False

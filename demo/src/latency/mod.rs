@@ -92,6 +92,7 @@ pub(crate) fn run(weights: Option<&Path>, arguments: &Latency) -> Result<()> {
 fn options(arguments: &Latency) -> ServeOptions {
     ServeOptions {
         size: arguments.size as usize,
+        generator: arguments.generator,
         look_ahead: arguments.lookahead,
         backend: arguments.backend.into(),
         avatar: arguments.avatar.clone(),

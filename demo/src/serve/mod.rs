@@ -43,6 +43,7 @@ use self::source::Source;
 use self::studio::Studio;
 use self::transport::{Options, Transport, Weather};
 use crate::args::Serve;
+use crate::generator::GeneratorName;
 
 /// Offers that are being answered at one time; a browser needs one.
 const OFFERS: usize = 8;
@@ -63,6 +64,7 @@ pub(crate) struct ServeOptions {
     pub(crate) token: Option<String>,
     pub(crate) max_sessions: usize,
     pub(crate) size: usize,
+    pub(crate) generator: GeneratorName,
     pub(crate) look_ahead: usize,
     pub(crate) backend: Backend,
     pub(crate) avatar: String,
@@ -96,6 +98,7 @@ impl Default for ServeOptions {
             token: None,
             max_sessions: 4,
             size: 512,
+            generator: GeneratorName::DEFAULT,
             look_ahead: 2,
             backend: Backend::Auto,
             avatar: DEFAULT_AVATAR.to_owned(),
@@ -151,9 +154,8 @@ pub(crate) async fn start(weights: Option<&Path>, options: ServeOptions) -> Resu
             "a server with a public name can be reached from other machines: protect it by --token SECRET (or $VULTUS_TOKEN)"
         );
     }
-    let (backend, size, look_ahead) = (options.backend, options.size, options.look_ahead);
-    let (folder, avatar) = (weights.map(Path::to_owned), options.avatar.clone());
-    let open = move || Studio::open(folder.as_deref(), backend, size, look_ahead, &avatar);
+    let (folder, wanted) = (weights.map(Path::to_owned), options.clone());
+    let open = move || Studio::open(folder.as_deref(), &wanted);
     let studio = Arc::new(tokio::task::spawn_blocking(open).await??);
     let listener = TcpListener::bind(options.listen)
         .await

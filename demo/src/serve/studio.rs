@@ -9,15 +9,17 @@ use image::codecs::jpeg::JpegEncoder;
 use image::imageops::{self, FilterType};
 use image::{ExtendedColorType, RgbImage};
 use vultus::assets::Assets;
-use vultus::compute::{Backend, Compute};
+use vultus::compute::Compute;
 use vultus::emotion::Emotion;
 use vultus::face::FaceModel;
-use vultus::generator::{Method, OutputFormat, PreparedAvatar};
+use vultus::generator::hef::HefWeights;
+use vultus::generator::{OutputFormat, PreparedAvatar};
 use vultus::motion::MotionNetwork;
 use vultus::session::Session;
 
-use crate::errors;
+use super::ServeOptions;
 use crate::setup::{EAC, FACE};
+use crate::{errors, generator};
 
 /// Side of the portraits that the page shows, pixels.
 const THUMBNAIL: u32 = 256;
@@ -29,6 +31,8 @@ pub(super) struct Studio {
     compute: Compute,
     face: FaceModel,
     network: MotionNetwork,
+    /// The generator's network, where one draws.
+    learned: Option<HefWeights>,
     size: usize,
     names: Vec<String>,
     /// The avatar that is used where none is named, as clients see it.
@@ -42,14 +46,11 @@ pub(super) struct Studio {
 
 impl Studio {
     /// Loads everything but the avatars, and works out the one that is used where none is named.
-    pub(super) fn open(
-        weights: Option<&Path>,
-        backend: Backend,
-        size: usize,
-        look_ahead: usize,
-        avatar: &str,
-    ) -> Result<Self> {
+    pub(super) fn open(weights: Option<&Path>, options: &ServeOptions) -> Result<Self> {
+        let ServeOptions { backend, size, look_ahead, generator, .. } = *options;
+        let avatar = options.avatar.as_str();
         let assets = Assets::locate(weights)?;
+        let learned = generator.weights(&assets)?;
         let compute = Compute::open(backend)?;
         let face = FaceModel::read(assets.weights(FACE)?)?;
         let network = MotionNetwork::load(&compute, assets.weights(EAC)?, look_ahead)?;
@@ -62,6 +63,7 @@ impl Studio {
             compute,
             face,
             network,
+            learned,
             size,
             names,
             default: default.clone(),
@@ -117,8 +119,8 @@ impl Studio {
             return Ok(done.clone());
         }
         let file = self.assets.avatar(self.source(name)).map_err(errors::asset)?;
-        let made =
-            PreparedAvatar::new(&self.compute, &self.face, &file, self.size, OutputFormat::I420, Method::Geometric)?;
+        let method = generator::method(self.learned.as_ref());
+        let made = PreparedAvatar::new(&self.compute, &self.face, &file, self.size, OutputFormat::I420, method)?;
         Ok(cell.get_or_init(|| made).clone())
     }
 

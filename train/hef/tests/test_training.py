@@ -1,13 +1,17 @@
 """Training: shards are read as they are written, a killed run goes on along the same curve, NaN stops it by name."""
 
+import json
+
 import numpy as np
 import pytest
 
 torch = pytest.importorskip("torch")
+from safetensors import safe_open  # noqa: E402
 from safetensors.torch import save_file  # noqa: E402
 
 from train.hef import losses  # noqa: E402
 from train.hef.data import People, square_root  # noqa: E402
+from train.hef.export import export  # noqa: E402
 from train.hef.sheet import draw_curve, draw_sheet, srgb  # noqa: E402
 from train.hef.train import NotFinite, Trainer, run  # noqa: E402
 
@@ -29,6 +33,7 @@ residual = false
 seed = 3
 batch = 4
 rate = 3e-3
+rate_heads = 0.3
 rate_flow = 0.1
 rate_critic = 1e-3
 betas = [0.0, 0.99]
@@ -195,3 +200,19 @@ def test_losses_are_zero_for_the_truth_and_see_what_they_name():
     assert losses.temporal(truth + 0.1, truth, truth, truth, still, weight) > 0.09
     variation, size = losses.smoothness([torch.full((1, 2, 8, 8), 0.01)])
     assert variation == 0 and size > 0
+
+
+def test_an_export_holds_the_average_and_its_configuration(config, people, tmp_path):
+    trainer = Trainer("tiny/no_residual", path=config)
+    trainer.advance(people.batch(trainer.rng, 4), 0.0)
+    trainer.save(tmp_path / "last.pt")
+    file, _ = export(tmp_path / "last.pt", tmp_path, config)
+    assert file.name == "hef_tiny_no_residual.safetensors"
+    with safe_open(file, "pt") as made:
+        assert json.loads(made.metadata()["network"]) == trainer.network
+        assert set(made.keys()) == set(trainer.net.state_dict())
+        assert torch.equal(made.get_tensor("start"), trainer.average.start.half())
+    trainer.network = trainer.network | {"code": 12}
+    trainer.save(tmp_path / "last.pt")
+    with pytest.raises(ValueError, match="no configuration"):
+        export(tmp_path / "last.pt", tmp_path, config)

@@ -1,0 +1,67 @@
+"""Exports a training run: weights/hef_<size>.safetensors (f16), its manifest entry and the loss curve.
+
+    python -m train.hef.export --run train/.cache/hef/nano
+
+An ablation's run becomes weights/hef_<size>_<ablation>.safetensors, for `vultus eval generator`.
+"""
+
+import argparse
+import json
+from pathlib import Path
+
+import torch
+from safetensors.torch import save_file
+
+from ..manifest import update
+from .config import CONFIG, load_config, names
+from .model import Hef
+from .sheet import draw_curve
+
+
+def name_of(network, path=CONFIG):
+    """The name of a resolved configuration in the file: "nano" or "nano/no_prior".
+
+    # Errors
+    ValueError: the file has no such configuration (any more).
+    """
+    sizes, ablations = names(path)
+    for name in sizes + [f"{size}/{ablation}" for size in sizes for ablation in ablations]:
+        if load_config(name, path) == network:
+            return name
+    raise ValueError(f"{path} has no configuration like the checkpoint's: {network}")
+
+
+def export(checkpoint, folder, path=CONFIG):
+    """(file, checkpoint's state): the running average of a checkpoint, rounded to f16."""
+    state = torch.load(checkpoint, map_location="cpu", weights_only=False)
+    name = name_of(state["network"], path)
+    net = Hef(state["network"])
+    net.load_state_dict(state["average"])  # names and shapes must be the network's own
+    tensors = {k: v.half().contiguous() for k, v in net.state_dict().items()}
+    bad = [k for k, v in tensors.items() if not torch.isfinite(v).all()]
+    if bad:
+        raise ValueError(f"not finite in f16: {bad}")
+    file = folder / f"hef_{name.replace('/', '_')}.safetensors"
+    save_file(tensors, file, metadata={"version": "1", "network": json.dumps(state["network"]), "steps": str(state["step"])})
+    file.chmod(0o644)
+    return file, state
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--run", type=Path, default=Path("train/.cache/hef/nano"))
+    parser.add_argument("--weights", type=Path, default=Path("weights"))
+    args = parser.parse_args()
+    file, state = export(args.run / "last.pt", args.weights)
+    (args.weights / "cards").mkdir(exist_ok=True)
+    draw_curve(state["curve"], args.weights / "cards" / f"{file.stem}_curve.png")
+    update(
+        args.weights, file.name, licence="MIT OR Apache-2.0",
+        source="trained by train/hef on path-traced pictures of random people made by train/crowd and train/blender from CC0 shape data",
+        how="python -m train.blender.crowd; vultus-shards; python -m train.hef.train; python -m train.hef.export",
+    )
+    print(f"exported {file.name}: step {state['step']}, {state['seconds'] / 60:.0f} minutes of training")
+
+
+if __name__ == "__main__":
+    main()
