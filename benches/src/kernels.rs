@@ -6,6 +6,7 @@ use std::time::Duration;
 use vultus::assets::Assets;
 use vultus::compute::{Compute, PlanBuilder};
 use vultus::face::FaceModel;
+use vultus::generator::hef::{HefConfig, HefWeights};
 use vultus::generator::{Method, OutputFormat, PortraitGenerator};
 use vultus::motion::eac::{self, EacConfig, EacWeights, Head};
 
@@ -24,19 +25,22 @@ pub(crate) fn run() {
 
     let model = FaceModel::read(assets.weights("face.safetensors").expect("weights")).expect("a face model");
     let avatar = assets.avatar("amara").expect("an avatar");
-    let mut generator =
-        PortraitGenerator::new(&Compute::Cpu, &model, &avatar, 512, OutputFormat::I420, Method::Geometric)
-            .expect("a generator");
+    // Random weights cost what others cost.
+    let nano = HefWeights::random(HefConfig::named("nano").expect("a size of the file"), 1);
     let jaw = model.expression_index("jawOpen").expect("ARKit's names");
-    table("face and picture, a frame of 512²", |run| {
-        // A mouth that opens and a head that sways, as in speech.
-        let phase = run as f32 * 0.7;
-        let mut beta = avatar.beta;
-        beta[jaw] = 0.25 + 0.25 * phase.sin();
-        generator
-            .frame_timed(&beta, &[0.02 * phase.cos(), 0.04 * phase.sin(), 0.0, 0.0, 0.0, 0.0])
-            .expect("the CPU does not fail")
-    });
+    for (name, method) in [("warp", Method::Geometric), ("nano", Method::Learned(&nano))] {
+        let mut generator = PortraitGenerator::new(&Compute::Cpu, &model, &avatar, 512, OutputFormat::I420, method)
+            .expect("a generator");
+        table(&format!("face and picture by {name}, a frame of 512²"), |run| {
+            // A mouth that opens and a head that sways, as in speech.
+            let phase = run as f32 * 0.7;
+            let mut beta = avatar.beta;
+            beta[jaw] = 0.25 + 0.25 * phase.sin();
+            generator
+                .frame_timed(&beta, &[0.02 * phase.cos(), 0.04 * phase.sin(), 0.0, 0.0, 0.0, 0.0])
+                .expect("the CPU does not fail")
+        });
+    }
 }
 
 fn table(title: &str, mut frame: impl FnMut(usize) -> Vec<(&'static str, Duration)>) {
