@@ -66,6 +66,27 @@ def perceptual(a, b, weight):
     return 2 * gradients(a, b, weight) + 0.5 * structure(a, b, weight)
 
 
+def encoded(root):
+    """Square roots of linear light -> sRGB."""
+    linear = root.clamp(0, 1) ** 2
+    return torch.where(linear <= 0.0031308, 12.92 * linear, 1.055 * linear.clamp(min=1e-8) ** (1 / 2.4) - 0.055)
+
+
+def user_lpips(path, device="cpu"):
+    """A learned distance that the user brings as TorchScript, which takes two pictures (B, 3, H, W), sRGB in −1 … 1; none is shipped.
+
+    # Errors
+    ValueError: the file is no TorchScript.
+    """
+    try:
+        net = torch.jit.load(str(path), map_location=device).eval()
+    except (RuntimeError, ValueError) as error:
+        raise ValueError(f"{path} is no TorchScript file: {str(error).splitlines()[0]}") from None
+    for p in net.parameters():
+        p.requires_grad_(False)
+    return lambda a, b: net(2 * encoded(a) - 1, 2 * encoded(b) - 1).mean()
+
+
 def smoothness(flows):
     """(total variation, size) of the residual flows of all levels, in shares of the crop; variation counts a pixel of its level as one."""
     variation = size = 0.0

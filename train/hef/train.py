@@ -30,7 +30,7 @@ class NotFinite(RuntimeError):
 
 
 class Trainer:
-    def __init__(self, size, rank=0, device="cpu", path=CONFIG, half=False):
+    def __init__(self, size, rank=0, device="cpu", path=CONFIG, half=False, lpips=None):
         with open(path, "rb") as file:
             both = tomllib.load(file)
         self.train, self.weights = both["train"], both["loss"]
@@ -38,6 +38,7 @@ class Trainer:
         torch.manual_seed(self.train["seed"])
         self.net = Hef(self.network).to(device)
         self.average = copy.deepcopy(self.net).requires_grad_(False)
+        self.lpips = losses.user_lpips(lpips, device) if lpips else None
         self.critic = losses.Critic().to(device) if self.weights["adversarial"] else None
         # Heads start at zero and sum over hundreds of inputs: a step that suits other weights would throw colours about, and flows, which are in shares
         # of the crop, by tens of pixels.
@@ -71,6 +72,8 @@ class Trainer:
         # Where there is no need the composite stands whatever the network says: only what it can change counts.
         weight = weight * (batch["driven"][:, NEED, None] > 0)
         parts = {"pixel": losses.pixel(picture, truth, weight), "perceptual": losses.perceptual(picture, truth, weight)}
+        if self.lpips:
+            parts["lpips"] = self.lpips(picture, truth)
         parts["smooth"], parts["small"] = losses.smoothness([f for f in out["flows"] if f is not None])
         parts["matte"] = losses.matte(out["matte"], batch["truth_matte"], torch.ones_like(weight))
         if batch["motion"] is not None:
@@ -185,12 +188,13 @@ def main():
     parser.add_argument("--run", type=Path)
     parser.add_argument("--steps", type=int, default=20000)
     parser.add_argument("--threads", type=int, default=1)
+    parser.add_argument("--lpips", type=Path, help="a TorchScript file of your own: (B, 3, H, W) twice, sRGB in −1 … 1 -> distances; adds to the perceptual loss")
     parser.add_argument("--half", action="store_true", help="convolutions in bfloat16: faster where the processor or GPU knows it")
     args = parser.parse_args()
     torch.set_num_threads(args.threads)
     rank = int(os.environ.get("RANK", 0))
     device = f"cuda:{os.environ.get('LOCAL_RANK', 0)}" if torch.cuda.is_available() else "cpu"
-    trainer = Trainer(args.size, rank, device, half=args.half)
+    trainer = Trainer(args.size, rank, device, half=args.half, lpips=args.lpips)
     people = People(args.data, trainer.network["crop"])
     held = People(args.held, trainer.network["crop"]) if args.held else None
     if "RANK" in os.environ:

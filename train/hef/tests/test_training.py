@@ -45,6 +45,7 @@ sheet_steps = 1000
 [loss]
 pixel = 5.0
 perceptual = 1.0
+lpips = 2.0
 adversarial = 0.1
 features = 1.0
 adversarial_after = 4
@@ -200,6 +201,22 @@ def test_losses_are_zero_for_the_truth_and_see_what_they_name():
     assert losses.temporal(truth + 0.1, truth, truth, truth, still, weight) > 0.09
     variation, size = losses.smoothness([torch.full((1, 2, 8, 8), 0.01)])
     assert variation == 0 and size > 0
+
+
+def test_a_distance_of_the_users_own_joins_the_losses(config, people, tmp_path):
+    class Squares(torch.nn.Module):
+        def forward(self, a, b):
+            return ((a - b) ** 2).mean((1, 2, 3))
+
+    torch.jit.script(Squares()).save(tmp_path / "squares.pt")
+    trainer = Trainer("tiny", path=config, lpips=tmp_path / "squares.pt")
+    parts = trainer.advance(people.batch(trainer.rng, 4), 0.0)
+    assert 0 < parts["lpips"] < 4
+    plain = Trainer("tiny", path=config).advance(people.batch(trainer.rng, 4), 0.0)
+    assert "lpips" not in plain
+    (tmp_path / "junk.pt").write_bytes(b"junk")
+    with pytest.raises(ValueError, match="junk.pt is no TorchScript"):
+        Trainer("tiny", path=config, lpips=tmp_path / "junk.pt")
 
 
 def test_an_export_holds_the_average_and_its_configuration(config, people, tmp_path):
