@@ -12,8 +12,7 @@ use vultus::assets::Assets;
 use vultus::compute::{Backend, Compute};
 use vultus::face::{FaceModel, Mask};
 use vultus::generator::{Generator, Method, OutputFormat, PortraitGenerator};
-
-use crate::picture::{bounds, project};
+use vultus_truth::{bounds, project};
 
 type Error = Box<dyn std::error::Error>;
 
@@ -49,7 +48,7 @@ pub(crate) fn run(mut arguments: impl Iterator<Item = String>) -> Result<(), Err
         let avatar = assets.avatar(&name)?;
         let mut generator =
             PortraitGenerator::new(&compute, &model, &avatar, size, OutputFormat::Rgba, Method::Geometric)?;
-        let screen = project(&model, &avatar, &avatar.beta, [0.0; 6], size);
+        let screen = project(&model, &avatar, &avatar.beta, &[0.0; 6], size);
         let [x, y, w, h] = bounds(model.mask(Mask::Face), &[&screen], 0.06 * size as f32, size).map(|v| v as u32);
         let side = w.max(h).min(size as u32);
         let left = (x + w / 2).saturating_sub(side / 2).min(size as u32 - side);

@@ -10,13 +10,12 @@ use image::RgbImage;
 use serde_json::{Value, json};
 use vultus::assets::Assets;
 use vultus::avatar::AvatarFile;
-use vultus::compute::{Backend, Compute, PlanBuilder};
-use vultus::face::{self, FaceModel, Mask, Placement};
+use vultus::compute::{Backend, Compute};
+use vultus::face::{FaceModel, Mask};
 use vultus::generator::{Generator, Method, OutputFormat, PortraitGenerator};
+use vultus_truth::{bounds, project, psnr, ssim};
 
 type Error = Box<dyn std::error::Error>;
-/// x, y, width, height.
-pub(crate) type Area = [usize; 4];
 const WAYS: [&str; 3] = ["copy", "warp", "full"];
 const BOXES: [&str; 3] = ["face", "mouth", "eyes"];
 
@@ -83,7 +82,7 @@ fn one_person(
     let mut full = PortraitGenerator::new(compute, model, avatar, size, OutputFormat::Rgba, Method::Geometric)?;
     let mut warp = PortraitGenerator::new(compute, model, avatar, size, OutputFormat::Rgba, Method::WarpOnly)?;
     let source = rgb(full.frame(&avatar.beta, &[0.0; 6])?.bytes);
-    let at_rest = project(model, avatar, &avatar.beta, [0.0; 6], size);
+    let at_rest = project(model, avatar, &avatar.beta, &[0.0; 6], size);
     let cases = spec["cases"].as_array().ok_or("truth.json: cases")?;
     let mut sheet = RgbImage::new(3 * size as u32, (size * cases.len()) as u32);
     for (row, case) in cases.iter().enumerate() {
@@ -101,7 +100,7 @@ fn one_person(
         let truth = image::imageops::resize(&truth, size as u32, size as u32, image::imageops::FilterType::CatmullRom)
             .into_raw();
         let made = [source.clone(), rgb(warp.frame(&beta, &motion)?.bytes), rgb(full.frame(&beta, &motion)?.bytes)];
-        let driven = project(model, avatar, &beta, motion, size);
+        let driven = project(model, avatar, &beta, &motion, size);
         let mut line = format!("{:>8} {name:<10}", avatar.name);
         for (b, (mask, pad)) in [(Mask::Face, 4.0), (Mask::Lips, 5.0), (Mask::Lids, 4.0)].into_iter().enumerate() {
             let area = bounds(model.mask(mask), &[&at_rest, &driven], pad, size);
@@ -124,82 +123,4 @@ fn one_person(
 
 fn rgb(rgba: &[u8]) -> Vec<u8> {
     rgba.chunks_exact(4).flat_map(|p| [p[0], p[1], p[2]]).collect()
-}
-
-/// (V) pixel positions of the driven mesh.
-pub(crate) fn project(
-    model: &FaceModel,
-    avatar: &AvatarFile,
-    beta: &[f32; 64],
-    motion: [f32; 6],
-    size: usize,
-) -> Vec<[f32; 4]> {
-    let mut plan = PlanBuilder::new("boxes");
-    let t = face::record(&mut plan, model, &Placement::of(avatar), size);
-    plan.output(t.screen);
-    let mut run = Compute::Cpu.executor(plan.finish());
-    let [a, b, c, x, y, z] = motion;
-    run.write(t.beta, beta);
-    run.write(t.motion, &[a, b, c, x, y, z, 0.0, 0.0]);
-    run.run().expect("the CPU executor cannot fail");
-    run.read(t.screen).to_vec()
-}
-
-/// The box around the masked vertices of all `meshes`, `pad` pixels wider on each side.
-pub(crate) fn bounds(mask: &[f32], meshes: &[&[[f32; 4]]], pad: f32, size: usize) -> Area {
-    let mut low = [f32::MAX; 2];
-    let mut high = [f32::MIN; 2];
-    for mesh in meshes {
-        for (v, _) in mesh.iter().zip(mask).filter(|(_, m)| **m > 0.5) {
-            for i in 0..2 {
-                low[i] = low[i].min(v[i]);
-                high[i] = high[i].max(v[i]);
-            }
-        }
-    }
-    let [x, y] = low.map(|v| (v - pad).clamp(0.0, size as f32 - 1.0) as usize);
-    let [r, b] = high.map(|v| (v + pad).clamp(1.0, size as f32) as usize);
-    [x, y, r - x, b - y]
-}
-
-fn psnr(a: &[u8], b: &[u8], [x, y, w, h]: Area, size: usize) -> f64 {
-    let mut sum = 0.0;
-    for row in y..y + h {
-        let at = (row * size + x) * 3;
-        sum +=
-            a[at..at + w * 3].iter().zip(&b[at..]).map(|(p, q)| (f64::from(*p) - f64::from(*q)).powi(2)).sum::<f64>();
-    }
-    10.0 * (255.0f64.powi(2) / (sum / (w * h * 3) as f64).max(1e-9)).log10()
-}
-
-/// Mean structural similarity of luma: Gaussian window of σ 1.5, cut at 5 pixels.
-fn ssim(a: &[u8], b: &[u8], [x, y, w, h]: Area, size: usize) -> f64 {
-    const R: isize = 5;
-    let luma = |p: &[u8]| -> Vec<f64> {
-        p.chunks_exact(3)
-            .map(|c| (0.299 * f64::from(c[0]) + 0.587 * f64::from(c[1]) + 0.114 * f64::from(c[2])) / 255.0)
-            .collect()
-    };
-    let (a, b) = (luma(a), luma(b));
-    let kernel: Vec<f64> = (-R..=R).map(|i| (-(i * i) as f64 / 4.5).exp()).collect();
-    let sum: f64 = kernel.iter().sum();
-    let last = size as isize - 1;
-    let mut total = 0.0;
-    for py in y..y + h {
-        for px in x..x + w {
-            let mut m = [0.0f64; 5];
-            for (j, ky) in (-R..=R).zip(&kernel) {
-                let row = (py as isize + j).clamp(0, last) as usize * size;
-                for (i, kx) in (-R..=R).zip(&kernel) {
-                    let k = row + (px as isize + i).clamp(0, last) as usize;
-                    let (p, q, g) = (a[k], b[k], ky * kx / sum / sum);
-                    m = [m[0] + g * p, m[1] + g * q, m[2] + g * p * p, m[3] + g * q * q, m[4] + g * p * q];
-                }
-            }
-            let (va, vb, c) = (m[2] - m[0] * m[0], m[3] - m[1] * m[1], m[4] - m[0] * m[1]);
-            total +=
-                (2.0 * m[0] * m[1] + 1e-4) * (2.0 * c + 9e-4) / ((m[0] * m[0] + m[1] * m[1] + 1e-4) * (va + vb + 9e-4));
-        }
-    }
-    total / (w * h) as f64
 }

@@ -3,16 +3,10 @@
 //! [`Task::person`] turns a folder of `train/crowd` into one shard, `NAME.safetensors`, whose tensors `train/hef/data.py` describes and reads.
 #![forbid(unsafe_code)]
 
-mod fit;
-mod folder;
-mod motion;
 mod shard;
 mod sight;
 mod task;
 
-pub use fit::{Landmarks, NOISE, disturbed};
-pub use folder::{Case, Folder};
-pub use motion::{Moment, motion};
 pub use task::{Done, Task};
 
 /// Which square of the picture the network is to see.

@@ -7,11 +7,12 @@ use std::process::ExitCode;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Instant;
 
-use anyhow::{Context, Result, bail, ensure};
+use anyhow::{Context, Result};
 use clap::Parser;
 use vultus::assets::Assets;
 use vultus::face::FaceModel;
-use vultus_shards::{Done, Folder, Task, View};
+use vultus_shards::{Done, Task, View};
+use vultus_truth::folders;
 
 /// Writes HEF's training data from folders of people.
 #[derive(Parser)]
@@ -92,24 +93,4 @@ fn run(arguments: &Arguments) -> Result<usize> {
         Ok(())
     })?;
     Ok(failed.into_inner())
-}
-
-/// Every folder of people that is complete.
-fn folders(people: &std::path::Path) -> Result<Vec<Folder>> {
-    let list = std::fs::read_dir(people).with_context(|| format!("{} cannot be read", people.display()))?;
-    let mut paths = list.map(|e| Ok(e?.path())).collect::<Result<Vec<PathBuf>>>()?;
-    paths.retain(|p| p.join("truth.json").is_file());
-    paths.sort();
-    ensure!(
-        !paths.is_empty(),
-        "{}: no folder in it holds a truth.json; make people with train/crowd",
-        people.display()
-    );
-    let folders: Vec<Folder> = paths.into_iter().map(Folder::new).collect();
-    for pair in folders.windows(2) {
-        if pair[0].name() == pair[1].name() {
-            bail!("two folders are called {}", pair[0].name());
-        }
-    }
-    Ok(folders)
 }

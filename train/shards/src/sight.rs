@@ -54,21 +54,15 @@ impl Sight {
         out
     }
 
-    /// x, y, width, height in pixels of the crop of the box around masked vertices of all `meshes`, `pad` pixels wider; zero width where none is seen.
+    /// The box in the crop, in its pixels: see [`vultus_truth::bounds`]. Zero width where none of it is seen.
     pub(crate) fn bounds(&self, mask: &[f32], meshes: &[&[[f32; 4]]], pad: f32) -> [i32; 4] {
-        let (mut low, mut high) = ([f32::MAX; 2], [f32::MIN; 2]);
-        for mesh in meshes {
-            for (v, _) in mesh.iter().zip(mask).filter(|(v, m)| **m > 0.5 && v[3] > 0.0) {
-                for axis in 0..2 {
-                    let at = (v[axis] - [self.crop.left, self.crop.top][axis]) / self.step();
-                    low[axis] = low[axis].min(at - pad);
-                    high[axis] = high[axis].max(at + pad);
-                }
-            }
-        }
-        let [x, y] = low.map(|v| v.max(0.0) as i32);
-        let [r, b] = high.map(|v| v.min(self.side as f32) as i32);
-        if r > x && b > y { [x, y, r - x, b - y] } else { [0; 4] }
+        let (Crop { left, top, .. }, step) = (self.crop, self.step());
+        let seen = |mesh: &&[[f32; 4]]| -> Vec<[f32; 4]> {
+            mesh.iter().map(|[x, y, depth, inverse]| [(x - left) / step, (y - top) / step, *depth, *inverse]).collect()
+        };
+        let meshes: Vec<Vec<[f32; 4]>> = meshes.iter().map(seen).collect();
+        let meshes: Vec<&[[f32; 4]]> = meshes.iter().map(Vec::as_slice).collect();
+        vultus_truth::bounds(mask, &meshes, pad, self.side).map(|v| v as i32)
     }
 }
 

@@ -3,23 +3,16 @@
 use std::path::Path;
 
 use anyhow::{Context, Result};
-use rand::SeedableRng;
-use rand_pcg::Pcg64Mcg;
 use serde_json::json;
 use vultus::avatar::{AvatarFile, POSE};
 use vultus::compute::Compute;
-use vultus::face::{FaceModel, Mask};
+use vultus::face::FaceModel;
 use vultus::generator::hef::{Crop, Observer, Style};
+use vultus_truth::{Case, Folder, Landmarks, Moment, Part, disturbed, motion, noise};
 
 use crate::View;
-use crate::fit::{Landmarks, disturbed};
-use crate::folder::{Case, Folder};
-use crate::motion::{Moment, motion};
 use crate::shard::{Row, Shard};
 use crate::sight::Sight;
-
-/// How much wider than the vertices the boxes of mouth and eyes are, pixels at 256².
-const PAD: [f32; 2] = [5.0, 4.0];
 
 /// What is to be written.
 #[derive(Clone, Copy, Debug)]
@@ -71,7 +64,7 @@ impl Task<'_> {
         for fit in 0..self.fits {
             let avatar = match fit {
                 0 => avatar.clone(),
-                _ => disturbed(&avatar, &landmarks, &mut self.rng(&name, fit)),
+                _ => disturbed(&avatar, &landmarks, &mut noise(&name, fit, self.seed)),
             };
             self.fit(&avatar, size, &cases, &exact, &mut shard).with_context(|| format!("{name}, fit {fit}"))?;
         }
@@ -80,15 +73,6 @@ impl Task<'_> {
         let about = json!({"name": name, "cases": names, "fits": self.fits, "seed": self.seed, "crop": crop});
         let bytes = shard.write(&file, about.to_string())?;
         Ok(Done::Written { name, rows: shard.rows(), bytes })
-    }
-
-    /// Every person and fit has noise of its own, whoever else is in the folder.
-    fn rng(&self, name: &str, fit: usize) -> Pcg64Mcg {
-        let mut hash = 0xcbf2_9ce4_8422_2325u64;
-        for byte in name.bytes().chain(self.seed.to_le_bytes()).chain(fit.to_le_bytes()) {
-            hash = (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3);
-        }
-        Pcg64Mcg::seed_from_u64(hash)
     }
 
     fn sight(&self, avatar: &AvatarFile, size: usize) -> Sight {
@@ -125,9 +109,10 @@ impl Task<'_> {
             let moved = case
                 .after
                 .map(|i| (first + i, sight.flow(&motion(&exact[i], moment, &case.matte, &self.model.triangles, size))));
-            let pad = PAD.map(|p| p * self.side as f32 / 256.0);
-            let boxes = [(Mask::Lips, pad[0]), (Mask::Lids, pad[1])]
-                .map(|(mask, pad)| sight.bounds(self.model.mask(mask), &[&rest.screen, &moment.screen], pad));
+            let boxes = [Part::Mouth, Part::Eyes].map(|part| {
+                let mask = self.model.mask(part.mask());
+                sight.bounds(mask, &[&rest.screen, &moment.screen], part.pad(self.side))
+            });
             let seen = observer.observe(&case.beta, &case.motion)?;
             shard
                 .row(&Row {

@@ -116,6 +116,23 @@ impl Folder {
     }
 }
 
+/// Every folder of people in `people` that is complete, by name.
+///
+/// # Errors
+/// There is none, or the folder cannot be read.
+pub fn folders(people: &Path) -> Result<Vec<Folder>> {
+    let list = std::fs::read_dir(people).with_context(|| format!("{} cannot be read", people.display()))?;
+    let mut paths = list.map(|e| Ok(e?.path())).collect::<Result<Vec<PathBuf>>>()?;
+    paths.retain(|p| p.join("truth.json").is_file());
+    paths.sort();
+    ensure!(
+        !paths.is_empty(),
+        "{}: no folder in it holds a truth.json; make people with train/crowd",
+        people.display()
+    );
+    Ok(paths.into_iter().map(Folder::new).collect())
+}
+
 fn picture(file: &Path, size: usize) -> Result<image::DynamicImage> {
     let read = image::open(file).with_context(|| format!("{} cannot be read", file.display()))?;
     let (w, h) = (read.width(), read.height());

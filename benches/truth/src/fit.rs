@@ -4,7 +4,8 @@
 //! most probable change of α, the portrait's β and its pose under Gaussian priors. The whole change is then scaled until the projected landmarks have
 //! moved by a drawn 2 to 4 pixels (root mean square, at 256²). Light and albedo stay.
 
-use rand::{Rng, RngExt};
+use rand::{Rng, RngExt, SeedableRng};
+use rand_pcg::Pcg64Mcg;
 use vultus::avatar::{AvatarFile, EXPRESSION, IDENTITY, POSE};
 use vultus::face::{FaceModel, Placement};
 
@@ -52,8 +53,17 @@ impl Landmarks {
     }
 }
 
+/// The noise of a person's fit: every person and fit has its own, whoever else is in the folder.
+pub fn noise(name: &str, fit: usize, seed: u64) -> Pcg64Mcg {
+    let mut hash = 0xcbf2_9ce4_8422_2325u64;
+    for byte in name.bytes().chain(seed.to_le_bytes()).chain(fit.to_le_bytes()) {
+        hash = (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3);
+    }
+    Pcg64Mcg::seed_from_u64(hash)
+}
+
 /// Root mean square distance between two sets of landmarks.
-pub(crate) fn apart(a: &[[f64; 2]], b: &[[f64; 2]]) -> f64 {
+fn apart(a: &[[f64; 2]], b: &[[f64; 2]]) -> f64 {
     let square: f64 = a.iter().zip(b).map(|(p, q)| (p[0] - q[0]).powi(2) + (p[1] - q[1]).powi(2)).sum();
     (square / a.len() as f64).sqrt()
 }
