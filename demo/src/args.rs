@@ -9,6 +9,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use vultus::compute::Backend;
 use vultus::motion::LOOK_AHEAD_MAX;
 
+use crate::eval::Eval;
 use crate::generator::GeneratorName;
 use crate::latency::Latency;
 use crate::serve::{ServeOptions, SourceOptions};
@@ -39,6 +40,8 @@ pub(crate) enum Command {
     Coeffs(Coeffs),
     /// Measure in a browser (Chromium) how long a sound takes from the microphone to the lips on the screen.
     Latency(Latency),
+    /// Compare what is drawn with true pictures of people whose geometry is known.
+    Eval(Eval),
     /// List the avatars.
     Avatars,
     /// Say what this machine and this installation can do, and what is missing.

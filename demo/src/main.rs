@@ -8,6 +8,7 @@ mod console;
 mod desktop;
 mod doctor;
 mod errors;
+mod eval;
 mod generator;
 mod latency;
 mod render;
@@ -35,6 +36,7 @@ fn main() -> ExitCode {
         Command::Render(arguments) => render::run(weights, &arguments, start),
         Command::Coeffs(arguments) => coeffs::run(weights, &arguments, start),
         Command::Latency(arguments) => latency::run(weights, &arguments),
+        Command::Eval(arguments) => eval::run(weights, &arguments),
         Command::Avatars => avatars::run(weights),
         Command::Doctor => doctor::run(weights),
     };

@@ -79,7 +79,7 @@ pub(crate) fn check_look_ahead(frames: usize) -> Result<()> {
 }
 
 /// The same for every spelling of a path to the same file, be it there or not.
-fn place(path: &Path) -> Option<PathBuf> {
+pub(crate) fn place(path: &Path) -> Option<PathBuf> {
     let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
     path.canonicalize()
         .or_else(|_| Ok::<_, io::Error>(folder.canonicalize()?.join(path.file_name().unwrap_or_default())))

@@ -1,0 +1,138 @@
+//! `vultus eval generator`: how close the ways to draw a face come to true pictures of people that no network has seen.
+//!
+//! A person is a folder with a portrait, its exact fit, and true pictures of other expressions and turns ([`vultus_truth`]). The portrait is fitted as wrong
+//! as noisy landmarks would have it, driven by each picture's true expression and motion, and drawn in every way ([`ways`]); boxes, landmarks and
+//! motion are the exact geometry's. [`figures`] holds the means, [`table`] shows them, [`sheet`] shows pictures.
+
+mod arguments;
+mod figures;
+mod flow;
+mod measure;
+mod people;
+mod sheet;
+mod table;
+mod ways;
+mod wheel;
+mod workers;
+
+use std::io::{self, Write as _};
+use std::path::Path;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Mutex, PoisonError};
+
+use anyhow::{Result, bail};
+use vultus::assets::Assets;
+use vultus::face::FaceModel;
+use vultus::media::{AtomicFile, MediaError};
+use vultus::stream::Progress;
+use vultus_truth::{Folder, Landmarks};
+
+use self::arguments::{GeneratorEval, What};
+use self::figures::{About, Report, Rows};
+use self::people::{Known, Person, SIZE, find, stop_if, turned};
+use self::ways::Way;
+use self::workers::each;
+use crate::cancel;
+use crate::console::{Bar, warn};
+use crate::setup::{self, FACE};
+
+pub(crate) use self::arguments::Eval;
+
+pub(crate) fn run(weights: Option<&Path>, arguments: &Eval) -> Result<()> {
+    match &arguments.what {
+        What::Generator(arguments) => generator(weights, arguments),
+    }
+}
+
+fn generator(weights: Option<&Path>, arguments: &GeneratorEval) -> Result<()> {
+    let cancel = cancel::flag()?;
+    for output in [&arguments.json, &arguments.sheet].into_iter().flatten() {
+        setup::check_output(output, None)?;
+    }
+    if let (Some(json), Some(sheet)) = (&arguments.json, &arguments.sheet)
+        && setup::place(json) == setup::place(sheet)
+    {
+        bail!("--json and --sheet both name {}; give the sheet another name", json.display());
+    }
+    let assets = Assets::locate(weights)?;
+    let model = FaceModel::read(assets.weights(FACE)?)?;
+    let (ways, missing) = ways::all(&assets)?;
+    let read = |folder: &Folder| Person::read(folder, &model);
+    let people = each(&find(arguments.truth.as_deref(), "held", "--truth", weights)?, read)?;
+    let shown = match &arguments.sheet {
+        None => None,
+        Some(_) => {
+            let gallery = find(arguments.gallery.as_deref(), "gallery", "--gallery", weights)?;
+            gallery.first().map(read).transpose()?
+        }
+    };
+    missing.iter().for_each(|line| warn(line));
+
+    let landmarks = Landmarks::new(&model);
+    let fits = arguments.fits;
+    let (bar, done) = (Mutex::new(Bar::new()), AtomicU64::new(0));
+    let drawing = ways.iter().filter(|way| way.method().is_some()).count();
+    let cases: usize = people.iter().map(|person| person.cases.len()).sum();
+    let total = (cases * fits.count() * drawing) as u64;
+    let tick = || {
+        let frames = done.fetch_add(1, Ordering::Relaxed) + 1;
+        bar.lock().unwrap_or_else(PoisonError::into_inner).show(Progress { frames, total: Some(total.max(frames)) });
+        stop_if(&cancel)
+    };
+    let known = each(&people, |person| person.known(&model, &cancel))?;
+    let jobs: Vec<(&Person, &[Known], usize)> = (people.iter().zip(&known))
+        .flat_map(|(person, known)| (0..fits.count()).map(move |fit| (person, known.as_slice(), fit)))
+        .collect();
+    let measured = each(&jobs, |(person, known, fit)| {
+        let avatar = person.fitted(&landmarks, fits, *fit);
+        measure::fit(&model, person, known, &avatar, &ways, &tick)
+    })?;
+    let sheet = match &shown {
+        None => None,
+        Some(person) => Some(sheet::draw(&model, person, &person.fitted(&landmarks, fits, 0), &ways, &tick)?),
+    };
+    bar.into_inner().unwrap_or_else(PoisonError::into_inner).end();
+
+    let report = Report {
+        about: About {
+            people: people.iter().map(|person| person.name.clone()).collect(),
+            cases,
+            turned: people.iter().flat_map(|person| &person.cases).filter(|case| turned(case)).count(),
+            pairs: people.iter().flat_map(|person| &person.cases).filter(|case| case.after.is_some()).count(),
+            fits: fits.name(),
+            fits_each: fits.count(),
+            size: SIZE,
+        },
+        ways: by_way(&ways, &measured),
+        truth: joined(people.iter().zip(&known).map(|(person, known)| measure::truth(person, known))),
+    };
+    if let Some(path) = &arguments.json {
+        let mut json = serde_json::to_vec_pretty(&report)?;
+        json.push(b'\n');
+        write(path, &json)?;
+    }
+    if let (Some(path), Some(png)) = (&arguments.sheet, &sheet) {
+        write(path, png)?;
+    }
+    write!(io::stdout(), "{report}")?;
+    Ok(())
+}
+
+fn by_way(ways: &[Way], measured: &[Vec<Rows>]) -> Vec<(&'static str, Rows)> {
+    ways.iter().enumerate().map(|(k, way)| (way.name, joined(measured.iter().map(|rows| rows[k])))).collect()
+}
+
+fn joined(all: impl Iterator<Item = Rows>) -> Rows {
+    all.fold(Rows::default(), |mut sum, rows| {
+        sum.join(&rows);
+        sum
+    })
+}
+
+/// Whole or not at all.
+fn write(path: &Path, content: &[u8]) -> Result<()> {
+    let failed = |cause: io::Error| MediaError::Write { file: path.display().to_string(), cause };
+    let mut file = AtomicFile::create(path).map_err(failed)?;
+    file.write_all(content).map_err(failed)?;
+    Ok(file.commit().map_err(failed)?)
+}
