@@ -9,9 +9,9 @@ use vultus::emotion::Emotion;
 use vultus::generator::{Frame, Generator};
 
 use super::*;
-use crate::serve::SourceOptions;
 use crate::serve::source::Source;
 use crate::serve::transport::Role;
+use crate::serve::{ServeOptions, SourceOptions};
 
 struct Broken;
 
@@ -31,7 +31,8 @@ impl Room {
 
 fn rooms(max: usize) -> Arc<Rooms> {
     let weights = PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/../weights"));
-    Rooms::new(Arc::new(Studio::open(Some(&weights), Backend::Cpu, 256, 2, "amara").unwrap()), max)
+    let options = ServeOptions { backend: Backend::Cpu, size: 256, ..ServeOptions::default() };
+    Rooms::new(Arc::new(Studio::open(Some(&weights), &options).unwrap()), max)
 }
 
 fn look() -> Look {
