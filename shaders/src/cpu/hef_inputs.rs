@@ -9,6 +9,8 @@ use crate::kernels::HefInputsParams;
 
 /// Rows that a task makes.
 const ROWS: usize = 8;
+/// See the WGSL file.
+const MOVED: [f32; 2] = [0.002, 0.012];
 
 /// The frame on HEF's crop, and where it needs it; see the WGSL file.
 pub fn hef_inputs(
@@ -61,13 +63,14 @@ pub fn hef_inputs(
                     let side = p.step * crop as f32;
                     let flow = [(w[0] - column.near as f32 - 0.5) / side, (w[1] - y.near as f32 - 0.5) / side];
                     let lit = smoothstep(0.01, 0.1, (w[2] - 1.0).abs());
+                    let moved = smoothstep(MOVED[0], MOVED[1], square(flow[0], flow[1]).sqrt());
                     let painted = ((over[3] - 0.004) / 0.996).clamp(0.0, 1.0);
                     let values = [
                         [colour[0], colour[1], colour[2], shade[0], shade[1], shade[2], mesh[3], over[3]],
                         [inside[0], inside[1], flow[0], flow[1], w[2] - 1.0, 0.0, stretch.min(2.0), w[3]],
                     ];
                     *to = values;
-                    *need = smoothstep(0.05, 0.3, off).max(painted).max(lit);
+                    *need = smoothstep(0.05, 0.3, off).max(moved).max(painted).max(lit);
                 }
                 for (c, line) in piece.lines.iter_mut().enumerate().filter(|(c, _)| *c != 13) {
                     for (to, pixel) in line[r * crop..][..crop].iter_mut().zip(pixels.iter()) {

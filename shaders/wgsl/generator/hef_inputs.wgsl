@@ -1,6 +1,7 @@
 // What the geometric generator knows of a frame, resampled on HEF's crop: `driven` (16, crop, crop), channels as train/hef/README.md says, all but
 // 13; and the need that channel 13 is made from (see hef_need). Colours are taken between pixels, positions and shares from the nearest one.
-// Need: how far the warp is from moving its surroundings along stiffly (turned perhaps, but not bent), what is painted, and light that changed. Where nothing moves it is 0 exactly.
+// Need: how far the warp bends its surroundings, how far it moves them (light and sight change with the place), what is painted, and light that
+// changed; whichever is most. Where nothing moves it is 0 exactly.
 struct Params {
     size: u32,
     crop: u32,
@@ -20,6 +21,9 @@ struct Params {
 fn warp_at(x: i32, y: i32) -> vec2<f32> {
     return warp[u32(y) * p.size + u32(x)].xy;
 }
+
+// What moves by less than the first share of the crop's side stays, what moves by more than the second needs all.
+const MOVED = vec2<f32>(0.002, 0.012);
 
 @compute @workgroup_size(8, 8)
 fn main(@builtin(global_invocation_id) id: vec3<u32>) {
@@ -58,6 +62,7 @@ fn main(@builtin(global_invocation_id) id: vec3<u32>) {
     let off = sqrt(dot(bent, bent));
     let flow = (w.xy - vec2<f32>(near) - 0.5) / (p.step * f32(p.crop));
     let lit = smoothstep(0.01, 0.1, abs(w.z - 1.0));
+    let moved = smoothstep(MOVED.x, MOVED.y, sqrt(dot(flow, flow)));
     // Shares that are nothing but rounding are nothing.
     let painted = clamp((over.w - 0.004) / 0.996, 0.0, 1.0);
 
@@ -78,5 +83,5 @@ fn main(@builtin(global_invocation_id) id: vec3<u32>) {
     driven[12u * plane + to] = w.z - 1.0;
     driven[14u * plane + to] = min(abs(mean - spread), 2.0);
     driven[15u * plane + to] = w.w;
-    need[to] = max(max(smoothstep(0.05, 0.3, off), painted), lit);
+    need[to] = max(max(smoothstep(0.05, 0.3, off), moved), max(painted, lit));
 }
