@@ -19,15 +19,32 @@ pub fn surface_paint(
     paint: &mut [[f32; 4]],
 ) {
     let size = p.size as usize;
-    let flow = Grid { cells: p.cells as usize, step: p.step as f32 };
+    let (cells, step) = (p.cells as usize, p.step as f32);
     let half = Grid { cells: size / 2, step: 2.0 };
+    let place = |pixel: usize| {
+        let q = ((pixel as f32 + 0.5) / step - 0.5).max(0.0).min(cells as f32 - 1.0);
+        let first = (q as usize).min(cells - 2);
+        (first, q - first as f32)
+    };
+    let columns: Vec<(usize, f32)> = (0..size).map(place).collect();
     let rows = warp.par_chunks_mut(size).zip(paint.par_chunks_mut(size)).enumerate().take(size);
-    rows.for_each(|(y, (warp, paint))| {
+    let scratch = || (vec![[0.0f32; 2]; cells], vec![[0.0f32; 2]; size]);
+    rows.with_min_len(8).for_each_init(scratch, |(line, around), (y, (warp, paint))| {
+        // The outer flow at this row first, then between its columns: where every pixel would look that is no face.
+        let (first, ty) = place(y);
+        let (above, below) = outer[first * cells..][..2 * cells].split_at(cells);
+        for ((to, a), b) in line.iter_mut().zip(above).zip(below) {
+            *to = [mix(a[0], b[0], ty), mix(a[1], b[1], ty)];
+        }
+        for (x, (to, (first, t))) in around.iter_mut().zip(&columns).enumerate() {
+            let pair = &line[*first..*first + 2];
+            let flow = [0, 1].map(|i| mix(pair[0][i], pair[1][i], *t));
+            *to = [x as f32 + 0.5 + flow[0], y as f32 + 0.5 + flow[1]];
+        }
         for x in 0..size {
             let k = y * size + x;
             let at = [x as f32 + 0.5, y as f32 + 0.5];
-            let [fx, fy] = flow.sample(at, |i| [outer[i][0], outer[i][1]]);
-            let around = [at[0] + fx, at[1] + fy];
+            let around = around[x];
             if triangle_id[k] == u32::MAX {
                 warp[x] = [around[0], around[1], 1.0, 0.0];
                 paint[x] = [0.0; 4];
