@@ -21,7 +21,7 @@ const CONTRAST: f64 = 6.0 / 255.0;
 /// A patch that is so much like the truth's own surroundings everywhere could be found anywhere.
 const ALIKE: f64 = 0.8;
 /// How much more alike a place must be for each square pixel that it is further away.
-const NEARER: f64 = 0.002;
+const NEARER: f64 = 0.003;
 /// Offsets at which correlations are worked out: one beyond the search, for the parabola.
 const GRID: isize = SEARCH + 1;
 const WIDTH: usize = 2 * GRID as usize + 1;
@@ -185,7 +185,7 @@ mod tests {
         assert_eq!(lmd(&truth, &truth), Some(0.0));
         for by in [[1.5, 0.0], [0.0, -0.4], [2.0, 3.3], [-4.6, 1.2]] {
             let [expected, found] = [f64::hypot(by[0], by[1]), lmd(&truth, &blots(by, 1.0)).unwrap()];
-            assert!((found - expected).abs() < 0.12, "{by:?}: {found}");
+            assert!((found - expected).abs() < 0.15, "{by:?}: {found}");
         }
         // Darker and flatter, but where it belongs.
         let dim: Vec<u8> = blots([0.0; 2], 0.5).iter().map(|v| v / 2).collect();
@@ -195,16 +195,17 @@ mod tests {
     #[test]
     fn an_edge_is_found_across_it_and_not_along_it() {
         // Softly from dark to bright, with grain that is another in every picture.
-        let edge = |at: f64, grain: f64| -> Vec<u8> {
+        let edge = |at: f64, seed: u32| -> Vec<u8> {
             let level = |k: usize| {
-                let across = ((k % SIZE) as f64 - at) / 2.0;
-                120.0 + 60.0 * across.tanh() + 2.0 * (k as f64 * 12.9 + grain * (k / SIZE) as f64).sin()
+                let mixed = (k as u32 ^ seed).wrapping_mul(0x9e37_79b9);
+                let grain = f64::from((mixed ^ mixed >> 15).wrapping_mul(0x85eb_ca6b) >> 24) / 128.0 - 1.0;
+                120.0 + 60.0 * (((k % SIZE) as f64 - at) / 2.0).tanh() + grain
             };
             (0..SIZE * SIZE).flat_map(|k| [level(k) as u8; 3]).collect()
         };
-        let truth = edge(48.0, 1.1);
+        let truth = edge(48.0, 1 << 20);
         for by in [0.0, 0.7, -2.5] {
-            let found = lmd(&truth, &edge(48.0 + by, 2.3)).unwrap();
+            let found = lmd(&truth, &edge(48.0 + by, 1 << 24)).unwrap();
             assert!((found - f64::abs(by)).abs() < 0.25, "{by}: {found}");
         }
     }

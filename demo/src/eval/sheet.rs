@@ -18,7 +18,7 @@ use super::ways::{SHOWN, Way};
 /// Cases beside each other.
 const ACROSS: usize = 2;
 /// Side of what is shown over the longer side of the face: room for hair and for a head that turns.
-const ROOM: f32 = 1.6;
+const ROOM: f32 = 1.35;
 /// Side of a picture on the sheet, and what lies between cases, pixels.
 const TILE: u32 = 192;
 const GAP: u32 = 8;
