@@ -89,8 +89,8 @@ fn a_face_at_rest_is_its_portrait_however_it_is_drawn() {
     let run = ["--fits", "exact", "--json", "out.json", "--weights", "../weights"];
     let (table, notes) = succeeds(&path.join("below"), &run);
     let report = json(&path.join("below/out.json"));
-    assert_eq!(report["about"]["people"], json!(["somebody"]));
-    assert_eq!((&report["about"]["fits"], &report["about"]["cases"]), (&json!("exact"), &json!(1)));
+    assert_eq!(report["about"]["names"], json!(["somebody"]));
+    assert_eq!((&report["about"]["fitted"], &report["about"]["cases"]), (&json!("exact"), &json!(1)));
     for way in ["copy", "mesh", "warp"] {
         for row in &ROWS[..3] {
             let figures = &report[way][row];
@@ -117,7 +117,10 @@ fn all_figures_are_there_and_always_the_same() {
     let (table, _) = succeeds(path, &run);
     let report = json(&path.join("out.json"));
     let about = &report["about"];
-    assert_eq!((&about["people"], &about["fits_each"]), (&json!(["first", "second"]), &json!(3)));
+    assert_eq!(
+        (&about["names"], &about["people"], &about["fits"]),
+        (&json!(["first", "second"]), &json!(2), &json!(3))
+    );
     assert_eq!((&about["cases"], &about["turned"], &about["pairs"]), (&json!(4), &json!(2), &json!(2)));
     let number = |way: &str, row: &str, name: &str| {
         report[way][row][name].as_f64().unwrap_or_else(|| panic!("{way} {row} {name} in {report:#}"))

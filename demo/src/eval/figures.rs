@@ -74,15 +74,18 @@ impl Rows {
 /// What was compared.
 #[derive(Debug, Serialize)]
 pub(super) struct About {
-    pub(super) people: Vec<String>,
+    pub(super) people: usize,
+    pub(super) names: Vec<String>,
     /// Of all people.
     pub(super) cases: usize,
     /// Of those, with the head turned by 10° or more against the portrait's.
     pub(super) turned: usize,
     /// Of those, with one 40 ms before.
     pub(super) pairs: usize,
-    pub(super) fits: &'static str,
-    pub(super) fits_each: usize,
+    /// Of each portrait.
+    pub(super) fits: usize,
+    /// How well: noisy or exact.
+    pub(super) fitted: &'static str,
     pub(super) size: usize,
 }
 

@@ -95,12 +95,13 @@ fn generator(weights: Option<&Path>, arguments: &GeneratorEval) -> Result<()> {
 
     let report = Report {
         about: About {
-            people: people.iter().map(|person| person.name.clone()).collect(),
+            people: people.len(),
+            names: people.iter().map(|person| person.name.clone()).collect(),
             cases,
             turned: people.iter().flat_map(|person| &person.cases).filter(|case| turned(case)).count(),
             pairs: people.iter().flat_map(|person| &person.cases).filter(|case| case.after.is_some()).count(),
-            fits: fits.name(),
-            fits_each: fits.count(),
+            fits: fits.count(),
+            fitted: fits.name(),
             size: SIZE,
         },
         ways: by_way(&ways, &measured),

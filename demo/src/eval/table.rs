@@ -14,12 +14,12 @@ impl fmt::Display for Report {
         writeln!(
             f,
             "{} people in {} pictures of {size} × {size}, {} of them with a turned head, {} pairs 40 ms apart; {} {} of each portrait",
-            about.people.len(),
+            about.people,
             about.cases,
             about.turned,
             about.pairs,
-            about.fits_each,
-            if about.fits_each == 1 { format!("{} fit", about.fits) } else { format!("{} fits", about.fits) },
+            about.fits,
+            if about.fits == 1 { format!("{} fit", about.fitted) } else { format!("{} fits", about.fitted) },
             size = about.size,
         )?;
         writeln!(f, "in brackets: against {BASELINE}, the geometric generator; of flicker, against the truth's own")?;
