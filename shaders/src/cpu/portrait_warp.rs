@@ -35,7 +35,7 @@ pub fn portrait_warp(
             }
             for (((to, w), over), behind) in out.iter_mut().zip(warp).zip(paint).zip(background) {
                 let (gain, share) = (mix(1.0, w[2], p.effects), over[3] * p.effects);
-                let alpha = to[3].max(0.0).min(1.0);
+                let alpha = to[3].clamp(0.0, 1.0);
                 let under = w[3] * p.effects * (1.0 - alpha);
                 let cover = mix(alpha + under, 1.0, share);
                 let rest = (1.0 - cover) * p.background;

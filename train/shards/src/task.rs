@@ -27,6 +27,8 @@ pub struct Task<'a> {
     pub side: usize,
     /// Of the disturbances.
     pub seed: u64,
+    /// Only the fits of the portrait, none of the other pictures.
+    pub portraits: bool,
 }
 
 /// What became of a person.
@@ -57,7 +59,10 @@ impl Task<'_> {
             return Ok(Done::There);
         }
         let avatar = folder.avatar()?;
-        let (size, cases) = folder.cases(self.model)?;
+        let (size, mut cases) = folder.cases(self.model)?;
+        if self.portraits {
+            cases.clear();
+        }
         let landmarks = Landmarks::new(self.model);
         let mut shard = Shard::new(self.side);
         let exact = self.moments(&avatar, size, &cases)?;
@@ -102,9 +107,14 @@ impl Task<'_> {
         let style = Style::of(self.model, avatar);
         let sight = self.sight(avatar, size);
         let mut observer = self.observer(avatar, &sight)?;
-        shard.fit(&observer.source()?)?;
-        let first = shard.rows();
         let (rest, exact) = (&exact[0], &exact[1..]);
+        let source = observer.source()?;
+        let here = Moment::of(&observer.observe(&avatar.beta, &[0.0; POSE])?);
+        let everybody = vec![u8::MAX; size * size];
+        let offset = sight.flow(&motion(rest, &here, &everybody, &self.model.triangles, size));
+        let parameters = [&avatar.alpha[..], &avatar.beta, &avatar.pose].concat();
+        shard.fit(&source, &offset, &parameters)?;
+        let first = shard.rows();
         for (case, moment) in cases.iter().zip(exact) {
             let moved = case
                 .after
