@@ -37,6 +37,11 @@ class Fits:
 def disguise(source, offset, mask, rng):
     """Another camera's picture of the same: light and colours of portrait and render changed apart, blur, noise, sides swapped, shifted, occluded."""
     source = source.clone()
+    # A render that lies quite elsewhere teaches what to compare; the errors of fits alone are too small to learn that from.
+    reach = rng.choice([0, 2, 5, 10], p=[0.3, 0.2, 0.2, 0.3])
+    dx, dy = (int(v) for v in rng.integers(-reach, reach + 1, 2))
+    source[4:], mask = torch.roll(source[4:], (dy, dx), (-2, -1)), torch.roll(mask, (dy, dx), (-2, -1))
+    offset = torch.roll(offset, (dy, dx), (-2, -1)) - torch.tensor([dx, dy])[:, None, None]
     for part in (slice(0, 3), slice(4, 7)):
         root = source[part]
         gain = torch.tensor(np.exp(rng.normal(0, 0.12, (3, 1, 1)) + rng.normal(0, 0.18)), dtype=torch.float32)

@@ -21,7 +21,7 @@ import torch.nn.functional as F
 from .data import Fits
 from .model import Align
 
-SEED, BATCH, RATE, AVERAGE = 5, 8, 2e-3, 0.998
+SEED, BATCH, RATE, AVERAGE = 5, 8, 1e-3, 0.998
 
 
 def loss_of(out, offset, mask):
