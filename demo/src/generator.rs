@@ -23,7 +23,7 @@ pub(crate) enum GeneratorName {
 
 impl GeneratorName {
     /// What is used where nothing is said.
-    pub(crate) const DEFAULT: Self = Self::Warp;
+    pub(crate) const DEFAULT: Self = Self::Nano;
 
     /// As on the command line.
     pub(crate) fn name(self) -> &'static str {
