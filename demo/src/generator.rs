@@ -2,10 +2,16 @@
 
 use anyhow::{Result, bail};
 use clap::ValueEnum;
+use vultus::align::{AlignWeights, Aligner};
 use vultus::assets::{AssetError, Assets};
+use vultus::avatar::AvatarFile;
+use vultus::compute::Compute;
+use vultus::face::FaceModel;
 use vultus::generator::Method;
 use vultus::generator::hef::{HefConfig, HefWeights};
 
+/// The network that corrects fits.
+pub(crate) const ALIGN: &str = "align.safetensors";
 /// Seed of the weights that no training made.
 const SEED: u64 = 1;
 
@@ -39,7 +45,7 @@ impl GeneratorName {
     ///
     /// # Errors
     /// The weights are not there, or no good.
-    pub(crate) fn weights(self, assets: &Assets) -> Result<Option<HefWeights>> {
+    fn weights(self, assets: &Assets) -> Result<Option<HefWeights>> {
         match self {
             Self::Warp => Ok(None),
             Self::Paper => {
@@ -60,7 +66,47 @@ impl GeneratorName {
     }
 }
 
-/// Who draws with these weights, or without.
-pub(crate) fn method(weights: Option<&HefWeights>) -> Method<'_> {
-    weights.map_or(Method::Geometric, Method::Learned)
+/// Who draws, with everything that was trained for it.
+pub(crate) struct Drawer {
+    network: Option<HefWeights>,
+    /// What the network learnt from is portraits that are fitted well.
+    aligner: Option<Aligner>,
+}
+
+impl Drawer {
+    /// # Errors
+    /// Weights are not there, or no good.
+    pub(crate) fn open(name: GeneratorName, assets: &Assets) -> Result<Self> {
+        let network = name.weights(assets)?;
+        let aligner = if network.is_some() { aligner(assets)? } else { None };
+        Ok(Self { network, aligner })
+    }
+
+    /// How it draws.
+    pub(crate) fn method(&self) -> Method<'_> {
+        self.network.as_ref().map_or(Method::Geometric, Method::Learned)
+    }
+
+    /// The avatar with its fit corrected, where that has been learnt.
+    ///
+    /// # Errors
+    /// The portrait cannot be drawn, or the device was lost.
+    pub(crate) fn fitted(&self, compute: &Compute, face: &FaceModel, avatar: AvatarFile) -> Result<AvatarFile> {
+        match &self.aligner {
+            Some(aligner) => Ok(aligner.correct(compute, face, &avatar)?),
+            None => Ok(avatar),
+        }
+    }
+}
+
+/// What corrects fits, where its weights are there.
+///
+/// # Errors
+/// They are there, and no good.
+pub(crate) fn aligner(assets: &Assets) -> Result<Option<Aligner>> {
+    match assets.find(ALIGN) {
+        Ok(_) => Ok(Some(Aligner::new(AlignWeights::read(assets.weights(ALIGN)?)?))),
+        Err(AssetError::Missing { .. } | AssetError::NotEmbedded(_)) => Ok(None),
+        Err(error) => Err(error.into()),
+    }
 }

@@ -10,8 +10,9 @@ use vultus::stream::{self, FilmSettings};
 
 use crate::args::Render;
 use crate::console::{Bar, warn};
+use crate::generator::Drawer;
 use crate::report::{Report, Run};
-use crate::{cancel, errors, generator, setup};
+use crate::{cancel, errors, setup};
 
 pub(crate) fn run(weights: Option<&Path>, arguments: &Render, start: Instant) -> Result<()> {
     let cancel = cancel::flag()?;
@@ -23,9 +24,10 @@ pub(crate) fn run(weights: Option<&Path>, arguments: &Render, start: Instant) ->
     let mut bar = Bar::new();
     let parts = setup::open(weights, &arguments.speech, output, fps)?;
     let avatar = parts.assets.avatar(&arguments.avatar).map_err(errors::asset)?;
-    let weights = arguments.generator.weights(&parts.assets)?;
-    let method = generator::method(weights.as_ref());
-    let mut generator = PortraitGenerator::new(&parts.compute, &parts.face, &avatar, size, OutputFormat::I420, method)?;
+    let drawer = Drawer::open(arguments.generator, &parts.assets)?;
+    let avatar = drawer.fitted(&parts.compute, &parts.face, avatar)?;
+    let (compute, method) = (&parts.compute, drawer.method());
+    let mut generator = PortraitGenerator::new(compute, &parts.face, &avatar, size, OutputFormat::I420, method)?;
     let loaded = Instant::now();
     let film = FilmSettings { target: output, size, fps };
     let done =

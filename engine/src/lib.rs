@@ -1,6 +1,7 @@
 //! Vultus: speech in, a living, emotional face out.
 #![forbid(unsafe_code)]
 
+pub mod align;
 pub mod assets;
 pub mod audio;
 pub mod avatar;
@@ -9,6 +10,7 @@ pub mod emotion;
 pub mod face;
 pub mod generator;
 mod io_advice;
+mod layers;
 pub mod media;
 pub mod motion;
 pub mod pipeline;

@@ -16,7 +16,7 @@ mod marks;
 mod motion;
 
 pub use area::{Area, Part, bounds, landmarks, project};
-pub use fit::{Landmarks, NOISE, disturbed, noise};
+pub use fit::{NOISE, disturbed, noise};
 pub use flicker::flicker;
 pub use folder::{Case, Folder, folders};
 pub use likeness::{psnr, ssim};

@@ -5,9 +5,9 @@ use std::path::Path;
 use vultus::assets::Assets;
 use vultus::avatar::AvatarFile;
 use vultus::compute::Compute;
-use vultus::face::{FaceModel, Placement};
+use vultus::face::{FaceModel, Placement, Points};
 use vultus::generator::hef::{Crop, Observer};
-use vultus_truth::{Landmarks, MARKS, Moment, NOISE, Part, bounds, disturbed, landmarks, motion, noise, project};
+use vultus_truth::{MARKS, Moment, NOISE, Part, bounds, disturbed, landmarks, motion, noise, project};
 
 const SIDE: usize = 256;
 
@@ -25,7 +25,7 @@ fn landmarks_and_boxes_are_where_the_mesh_is() {
     let (model, avatar) = model_and_avatar();
     let screen = project(&model, &avatar, &avatar.beta, &[0.0; 6], SIDE);
     let at = landmarks(&model, &screen);
-    let exact = Landmarks::new(&model).project(&Placement::of(&avatar));
+    let exact = Points::landmarks(&model).project(&Placement::of(&avatar));
     assert_eq!(at.len(), MARKS);
     for (k, (a, b)) in at.iter().zip(&exact).enumerate() {
         let a = a.expect("all are in sight");
@@ -45,7 +45,7 @@ fn landmarks_and_boxes_are_where_the_mesh_is() {
 #[test]
 fn disturbed_fits_are_as_far_off_as_they_say_and_explain_the_same_portrait() {
     let (model, avatar) = model_and_avatar();
-    let landmarks = Landmarks::new(&model);
+    let landmarks = Points::landmarks(&model);
     let at = landmarks.project(&Placement::of(&avatar));
     let mut seen = Vec::new();
     for seed in 0..8u64 {

@@ -9,19 +9,20 @@ use vultus_truth::{Case, Part, flicker, mean, psnr, ssim};
 
 use super::figures::Rows;
 use super::people::{Known, Person, SIZE};
-use super::ways::Way;
+use super::ways::{Fit, Way};
 
-/// The rows of each way, for a portrait that is fitted as `avatar`. `tick` is called after each picture and may end it.
+/// The rows of each way, for a portrait that is fitted as `fit`. `tick` is called after each picture and may end it.
 pub(super) fn fit(
     model: &FaceModel,
     person: &Person,
     known: &[Known],
-    avatar: &AvatarFile,
+    fit: &Fit,
     ways: &[Way],
     tick: &dyn Fn() -> Result<()>,
 ) -> Result<Vec<Rows>> {
     ways.iter()
         .map(|way| {
+            let avatar = way.avatar(fit);
             let pictures = match way.method() {
                 None => vec![portrait(model, avatar)?; person.cases.len()],
                 Some(method) => drawn(model, avatar, &person.cases, method, tick)?,

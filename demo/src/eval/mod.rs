@@ -22,15 +22,15 @@ use std::sync::{Mutex, PoisonError};
 
 use anyhow::{Result, bail};
 use vultus::assets::Assets;
-use vultus::face::FaceModel;
+use vultus::face::{FaceModel, Points};
 use vultus::media::{AtomicFile, MediaError};
 use vultus::stream::Progress;
-use vultus_truth::{Folder, Landmarks};
+use vultus_truth::Folder;
 
 use self::arguments::{GeneratorEval, What};
 use self::figures::{About, Report, Rows};
 use self::people::{Known, Person, SIZE, find, stop_if, turned};
-use self::ways::Way;
+use self::ways::{Fit, Way, Ways};
 use self::workers::each;
 use crate::cancel;
 use crate::console::{Bar, warn};
@@ -56,7 +56,7 @@ fn generator(weights: Option<&Path>, arguments: &GeneratorEval) -> Result<()> {
     }
     let assets = Assets::locate(weights)?;
     let model = FaceModel::read(assets.weights(FACE)?)?;
-    let (ways, missing) = ways::all(&assets)?;
+    let Ways { ways, aligner, missing } = ways::all(&assets)?;
     let read = |folder: &Folder| Person::read(folder, &model);
     let people = each(&find(arguments.truth.as_deref(), "held", "--truth", weights)?, read)?;
     let shown = match &arguments.sheet {
@@ -68,7 +68,7 @@ fn generator(weights: Option<&Path>, arguments: &GeneratorEval) -> Result<()> {
     };
     missing.iter().for_each(|line| warn(line));
 
-    let landmarks = Landmarks::new(&model);
+    let landmarks = Points::landmarks(&model);
     let fits = arguments.fits;
     let (bar, done) = (Mutex::new(Bar::new()), AtomicU64::new(0));
     let drawing = ways.iter().filter(|way| way.method().is_some()).count();
@@ -84,12 +84,15 @@ fn generator(weights: Option<&Path>, arguments: &GeneratorEval) -> Result<()> {
         .flat_map(|(person, known)| (0..fits.count()).map(move |fit| (person, known.as_slice(), fit)))
         .collect();
     let measured = each(&jobs, |(person, known, fit)| {
-        let avatar = person.fitted(&landmarks, fits, *fit);
-        measure::fit(&model, person, known, &avatar, &ways, &tick)
+        let fit = Fit::new(&model, person.fitted(&landmarks, fits, *fit), aligner.as_ref())?;
+        measure::fit(&model, person, known, &fit, &ways, &tick)
     })?;
     let sheet = match &shown {
         None => None,
-        Some(person) => Some(sheet::draw(&model, person, &person.fitted(&landmarks, fits, 0), &ways, &tick)?),
+        Some(person) => {
+            let fit = Fit::new(&model, person.fitted(&landmarks, fits, 0), aligner.as_ref())?;
+            Some(sheet::draw(&model, person, &fit, &ways, &tick)?)
+        }
     };
     bar.into_inner().unwrap_or_else(PoisonError::into_inner).end();
 

@@ -7,12 +7,10 @@ use anyhow::{Result, bail, ensure};
 use vultus::assets::WEIGHTS_VARIABLE;
 use vultus::avatar::{AvatarFile, POSE};
 use vultus::compute::Compute;
-use vultus::face::FaceModel;
+use vultus::face::{FaceModel, Points};
 use vultus::generator::hef::{Crop, Observer};
 use vultus::stream::RenderError;
-use vultus_truth::{
-    Area, Case, Folder, Landmarks, Marks, Moment, Part, bounds, disturbed, folders, landmarks, motion, noise,
-};
+use vultus_truth::{Area, Case, Folder, Marks, Moment, Part, bounds, disturbed, folders, landmarks, motion, noise};
 
 use super::arguments::Fits;
 
@@ -74,7 +72,7 @@ impl Person {
     }
 
     /// The portrait as its fit number `fit` has it.
-    pub(super) fn fitted(&self, landmarks: &Landmarks, fits: Fits, fit: usize) -> AvatarFile {
+    pub(super) fn fitted(&self, landmarks: &Points, fits: Fits, fit: usize) -> AvatarFile {
         match fits {
             Fits::Exact => self.avatar.clone(),
             Fits::Noisy => disturbed(&self.avatar, landmarks, &mut noise(&self.name, fit + 1, SEED)),

@@ -13,7 +13,7 @@ use vultus_truth::{Part, bounds, project};
 use super::flow::Seen;
 use super::measure::{drawn, portrait};
 use super::people::{Person, SIZE};
-use super::ways::{SHOWN, Way};
+use super::ways::{Fit, SHOWN, Way};
 
 /// Cases beside each other.
 const ACROSS: usize = 2;
@@ -27,13 +27,15 @@ const GAP: u32 = 8;
 pub(super) fn draw(
     model: &FaceModel,
     person: &Person,
-    avatar: &AvatarFile,
+    fit: &Fit,
     ways: &[Way],
     tick: &dyn Fn() -> Result<()>,
 ) -> Result<Vec<u8>> {
     let weights = ways.iter().find(|way| way.name == SHOWN).and_then(Way::weights);
-    let source = portrait(model, avatar)?;
-    let geometric = drawn(model, avatar, &person.cases, Method::Geometric, tick)?;
+    let source = portrait(model, fit.given())?;
+    let geometric = drawn(model, fit.given(), &person.cases, Method::Geometric, tick)?;
+    // The mesh and the flow are the network's where one draws.
+    let avatar = if weights.is_some() { fit.best() } else { fit.given() };
     let learned =
         weights.map(|weights| drawn(model, avatar, &person.cases, Method::Learned(weights), tick)).transpose()?;
     let mut seen = Seen::new(model, avatar, weights)?;

@@ -1,12 +1,20 @@
 //! The ways to draw that are compared.
 
 use anyhow::Result;
+use vultus::align::Aligner;
 use vultus::assets::{AssetError, Assets};
+use vultus::avatar::AvatarFile;
+use vultus::compute::Compute;
+use vultus::face::FaceModel;
 use vultus::generator::Method;
 use vultus::generator::hef::HefWeights;
 
+use crate::generator::{ALIGN, aligner};
+
 /// What differences are told against.
 pub(super) const BASELINE: &str = "warp";
+/// The same on the corrected fit.
+const ALIGNED: &str = "warp_aligned";
 /// The way that the sheet shows.
 pub(super) const SHOWN: &str = "nano";
 /// Names and weights files of the learned ways.
@@ -30,7 +38,32 @@ enum Draws {
     Copy,
     Mesh,
     Geometric,
+    Aligned,
     Learned(Box<HefWeights>),
+}
+
+/// A portrait's fit.
+pub(super) struct Fit {
+    given: AvatarFile,
+    /// As the learned ways have it, where the network for that is there.
+    corrected: Option<AvatarFile>,
+}
+
+impl Fit {
+    pub(super) fn new(model: &FaceModel, given: AvatarFile, aligner: Option<&Aligner>) -> Result<Self> {
+        let corrected = aligner.map(|aligner| aligner.correct(&Compute::Cpu, model, &given)).transpose()?;
+        Ok(Self { given, corrected })
+    }
+
+    /// As it was before any correction.
+    pub(super) fn given(&self) -> &AvatarFile {
+        &self.given
+    }
+
+    /// The best that there is.
+    pub(super) fn best(&self) -> &AvatarFile {
+        self.corrected.as_ref().unwrap_or(&self.given)
+    }
 }
 
 impl Way {
@@ -39,7 +72,7 @@ impl Way {
         match &self.draws {
             Draws::Copy => None,
             Draws::Mesh => Some(Method::WarpOnly),
-            Draws::Geometric => Some(Method::Geometric),
+            Draws::Geometric | Draws::Aligned => Some(Method::Geometric),
             Draws::Learned(weights) => Some(Method::Learned(weights)),
         }
     }
@@ -48,21 +81,41 @@ impl Way {
     pub(super) fn weights(&self) -> Option<&HefWeights> {
         match &self.draws {
             Draws::Learned(weights) => Some(weights),
-            Draws::Copy | Draws::Mesh | Draws::Geometric => None,
+            Draws::Copy | Draws::Mesh | Draws::Geometric | Draws::Aligned => None,
+        }
+    }
+
+    /// Whose fit it draws.
+    pub(super) fn avatar<'a>(&self, fit: &'a Fit) -> &'a AvatarFile {
+        match &self.draws {
+            Draws::Copy | Draws::Mesh | Draws::Geometric => fit.given(),
+            Draws::Aligned | Draws::Learned(_) => fit.best(),
         }
     }
 }
 
-/// Every way whose weights are there, and a sentence for each whose are not. Weights that are there and no good are an error.
-pub(super) fn all(assets: &Assets) -> Result<(Vec<Way>, Vec<String>)> {
+/// All of them, and what they need.
+pub(super) struct Ways {
+    pub(super) ways: Vec<Way>,
+    pub(super) aligner: Option<Aligner>,
+    /// A sentence for each whose weights are not there.
+    pub(super) missing: Vec<String>,
+}
+
+/// Every way whose weights are there. Weights that are there and no good are an error.
+pub(super) fn all(assets: &Assets) -> Result<Ways> {
     let plain = [("copy", Draws::Copy), ("mesh", Draws::Mesh), (BASELINE, Draws::Geometric)];
     let mut ways: Vec<Way> = plain.into_iter().map(|(name, draws)| Way { name, draws }).collect();
     let mut missing = Vec::new();
+    let mut lacks = |name: &str, file: &str| missing.push(format!("{name} is left out: there is no {file}"));
+    let aligner = aligner(assets)?;
+    match &aligner {
+        Some(_) => ways.push(Way { name: ALIGNED, draws: Draws::Aligned }),
+        None => lacks(ALIGNED, ALIGN),
+    }
     for (name, file) in LEARNED {
         match assets.find(file) {
-            Err(AssetError::Missing { .. } | AssetError::NotEmbedded(_)) => {
-                missing.push(format!("{name} is left out: there is no {file}"));
-            }
+            Err(AssetError::Missing { .. } | AssetError::NotEmbedded(_)) => lacks(name, file),
             Err(error) => return Err(error.into()),
             Ok(_) => {
                 let weights = HefWeights::read(assets.weights(file)?)?;
@@ -70,5 +123,5 @@ pub(super) fn all(assets: &Assets) -> Result<(Vec<Way>, Vec<String>)> {
             }
         }
     }
-    Ok((ways, missing))
+    Ok(Ways { ways, aligner, missing })
 }

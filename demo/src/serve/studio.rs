@@ -12,14 +12,14 @@ use vultus::assets::Assets;
 use vultus::compute::Compute;
 use vultus::emotion::Emotion;
 use vultus::face::FaceModel;
-use vultus::generator::hef::HefWeights;
 use vultus::generator::{OutputFormat, PreparedAvatar};
 use vultus::motion::MotionNetwork;
 use vultus::session::Session;
 
 use super::ServeOptions;
+use crate::errors;
+use crate::generator::Drawer;
 use crate::setup::{EAC, FACE};
-use crate::{errors, generator};
 
 /// Side of the portraits that the page shows, pixels.
 const THUMBNAIL: u32 = 256;
@@ -31,8 +31,7 @@ pub(super) struct Studio {
     compute: Compute,
     face: FaceModel,
     network: MotionNetwork,
-    /// The generator's network, where one draws.
-    learned: Option<HefWeights>,
+    drawer: Drawer,
     size: usize,
     names: Vec<String>,
     /// The avatar that is used where none is named, as clients see it.
@@ -50,7 +49,7 @@ impl Studio {
         let ServeOptions { backend, size, look_ahead, generator, .. } = *options;
         let avatar = options.avatar.as_str();
         let assets = Assets::locate(weights)?;
-        let learned = generator.weights(&assets)?;
+        let drawer = Drawer::open(generator, &assets)?;
         let compute = Compute::open(backend)?;
         let face = FaceModel::read(assets.weights(FACE)?)?;
         let network = MotionNetwork::load(&compute, assets.weights(EAC)?, look_ahead)?;
@@ -63,7 +62,7 @@ impl Studio {
             compute,
             face,
             network,
-            learned,
+            drawer,
             size,
             names,
             default: default.clone(),
@@ -119,7 +118,8 @@ impl Studio {
             return Ok(done.clone());
         }
         let file = self.assets.avatar(self.source(name)).map_err(errors::asset)?;
-        let method = generator::method(self.learned.as_ref());
+        let file = self.drawer.fitted(&self.compute, &self.face, file)?;
+        let method = self.drawer.method();
         let made = PreparedAvatar::new(&self.compute, &self.face, &file, self.size, OutputFormat::I420, method)?;
         Ok(cell.get_or_init(|| made).clone())
     }

@@ -204,7 +204,8 @@ impl AvatarFile {
         Ok(safetensors::serialize(tensors, Some(metadata)).map_err(malformed)?)
     }
 
-    fn check_geometry(&self, file: &str) -> Result<(), AvatarError> {
+    /// Whether camera and pose can have taken the portrait.
+    pub(crate) fn check_geometry(&self, file: &str) -> Result<(), AvatarError> {
         let [focal, x, y] = self.camera;
         let wrong = if !(0.1..=100.0).contains(&focal) {
             format!("camera focal length is {focal} image heights, expected 0.1 to 100")

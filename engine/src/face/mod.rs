@@ -10,11 +10,14 @@ mod model;
 #[cfg(test)]
 mod model_tests;
 mod placement;
+mod points;
 mod raster;
 mod record;
 mod tables;
 
 pub use model::{ARKIT, FaceModel, Mask, Region};
+pub(crate) use placement::rotation;
 pub use placement::{Light, Placement};
+pub use points::Points;
 pub use raster::{NONE, Raster, record_raster};
 pub use record::{Correspondence, FaceTensors, MOTION, Shading, record, record_correspondence, record_shading};

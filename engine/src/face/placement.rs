@@ -62,7 +62,7 @@ impl Placement {
 }
 
 /// R = Ry(yaw)·Rx(pitch)·Rz(roll), rows.
-pub(super) fn rotation([pitch, yaw, roll]: [f64; 3]) -> [[f64; 3]; 3] {
+pub(crate) fn rotation([pitch, yaw, roll]: [f64; 3]) -> [[f64; 3]; 3] {
     let ((sp, cp), (sy, cy), (sr, cr)) = (pitch.sin_cos(), yaw.sin_cos(), roll.sin_cos());
     [
         [cy * cr + sy * sp * sr, sy * sp * cr - cy * sr, sy * cp],

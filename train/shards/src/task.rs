@@ -6,9 +6,9 @@ use anyhow::{Context, Result};
 use serde_json::json;
 use vultus::avatar::{AvatarFile, POSE};
 use vultus::compute::Compute;
-use vultus::face::FaceModel;
+use vultus::face::{FaceModel, Points};
 use vultus::generator::hef::{Crop, Observer, Style};
-use vultus_truth::{Case, Folder, Landmarks, Moment, Part, disturbed, motion, noise};
+use vultus_truth::{Case, Folder, Moment, Part, disturbed, motion, noise};
 
 use crate::View;
 use crate::shard::{Row, Shard};
@@ -63,7 +63,7 @@ impl Task<'_> {
         if self.portraits {
             cases.clear();
         }
-        let landmarks = Landmarks::new(self.model);
+        let landmarks = Points::landmarks(self.model);
         let mut shard = Shard::new(self.side);
         let exact = self.moments(&avatar, size, &cases)?;
         for fit in 0..self.fits {

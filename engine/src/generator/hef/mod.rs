@@ -14,11 +14,12 @@ mod weights;
 
 pub use config::{HefConfig, Up};
 pub use crop::{Crop, FrameTensors, record_blend, record_inputs};
-pub use layers::Step;
 pub use observe::{Observation, Observer, Style};
 pub use portrait::LearnedPortrait;
 pub use record::{HefInputs, HefOutputs, record, record_source};
 pub use weights::HefWeights;
+
+pub use crate::layers::Step;
 
 /// Channels of a frame's input `driven`.
 pub const DRIVEN: usize = 16;

@@ -3,10 +3,10 @@
 use vultus_shaders::kernels::HefFinishParams;
 
 use super::config::{Head, HefConfig, Up};
-use super::layers::{Recorder, SLOPE, Span, Step};
-use super::weights::{Conv, HefWeights};
+use super::weights::HefWeights;
 use super::{DRIVEN, RESULT, SOURCE};
 use crate::compute::{Grid, PlanBuilder, Tensor};
+use crate::layers::{Conv, Recorder, SLOPE, Span, Step};
 
 /// First channel of the prior flow in `driven`.
 const PRIOR: usize = 10;

@@ -1,0 +1,77 @@
+//! The most probable change of a fit that brings points of its mesh where they are said to be.
+
+use nalgebra::{Cholesky, DMatrix, DVector};
+
+use super::change::{Change, PARAMETERS, changed, deviations};
+use crate::avatar::{EXPRESSION, IDENTITY};
+use crate::face::{FaceModel, Placement, Points, rotation};
+
+/// Where a vertex belongs.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Target {
+    /// The vertex.
+    pub vertex: usize,
+    /// Its place in the picture, in units of the picture's height.
+    pub at: [f64; 2],
+    /// One over the standard deviation of that, in the same units; errors of different targets are independent.
+    pub weight: f64,
+}
+
+/// Gauss–Newton steps: perspective is nearly linear over such changes.
+const STEPS: usize = 3;
+/// Difference that a rotation is differentiated by, radians.
+const ANGLE: f64 = 1e-6;
+
+/// The change of `fit` that is most probable where vertices lie at `targets`, beginning at `start`; none where arithmetic fails.
+pub fn solve(model: &FaceModel, fit: &Placement, start: &Change, targets: &[Target]) -> Option<Change> {
+    let which: Vec<usize> = targets.iter().map(|t| t.vertex).collect();
+    let points = Points::vertices(model, &which);
+    let mut change = DVector::from_iterator(PARAMETERS, start.iter().map(|v| f64::from(*v)));
+    for _ in 0..STEPS {
+        let now = changed(fit, &words(&change));
+        let (jacobian, rest) = linear(&points, &now, targets);
+        let mut gram = jacobian.tr_mul(&jacobian);
+        (0..PARAMETERS).for_each(|k| gram[(k, k)] += 1.0);
+        change += Cholesky::new(gram)?.solve(&(jacobian.tr_mul(&rest) - &change));
+    }
+    change.iter().all(|v| v.is_finite()).then(|| words(&change))
+}
+
+fn words(change: &DVector<f64>) -> Change {
+    std::array::from_fn(|k| change[k] as f32)
+}
+
+/// What a standard deviation of each parameter does to the targets' weighted coordinates (2n, 150), and what these lack (2n).
+fn linear(points: &Points, now: &Placement, targets: &[Target]) -> (DMatrix<f64>, DVector<f64>) {
+    let angles = [0, 1, 2].map(|k| f64::from(now.pose[k]));
+    let turn = rotation(angles);
+    let turns = [0, 1, 2].map(|axis| {
+        let mut by = angles;
+        by[axis] += ANGLE;
+        let after = rotation(by);
+        [0, 1, 2].map(|r| [0, 1, 2].map(|c| (after[r][c] - turn[r][c]) / ANGLE))
+    });
+    let of = |m: &[[f64; 3]; 3], v: [f32; 3]| [0, 1, 2].map(|r| (0..3).map(|k| m[r][k] * f64::from(v[k])).sum::<f64>());
+    let [focal, cx, cy] = now.camera.map(f64::from);
+    let deviations = deviations().map(f64::from);
+    let mut jacobian = DMatrix::zeros(2 * targets.len(), PARAMETERS);
+    let mut rest = DVector::zeros(2 * targets.len());
+    for (i, (head, target)) in points.shape(now).into_iter().zip(targets).enumerate() {
+        let turned = of(&turn, head);
+        let [x, y, z] = [0, 1, 2].map(|k| turned[k] + f64::from(now.pose[3 + k]));
+        let at = [cx - focal * x / z, cy + focal * y / z];
+        (0..2).for_each(|k| rest[2 * i + k] = target.weight * (target.at[k] - at[k]));
+        for (k, deviation) in deviations.iter().enumerate() {
+            // Where the point goes in camera space.
+            let [dx, dy, dz] = match k.checked_sub(IDENTITY + EXPRESSION) {
+                None => of(&turn, points.components()[k][i]),
+                Some(axis @ 0..3) => of(&turns[axis], head),
+                Some(axis) => std::array::from_fn(|c| f64::from(u8::from(c + 3 == axis))),
+            };
+            let scale = target.weight * deviation * focal / z;
+            jacobian[(2 * i, k)] = -scale * (dx - dz * x / z);
+            jacobian[(2 * i + 1, k)] = scale * (dy - dz * y / z);
+        }
+    }
+    (jacobian, rest)
+}

@@ -1,0 +1,204 @@
+//! Corrected fits: the network against the activations that PyTorch wrote (`train/goldens/align.py`), and what the answer makes of known offsets.
+
+mod common;
+
+use common::executors;
+use vultus::align::{AlignWeights, Aligner, Change, PARAMETERS, Target, changed, deviations, held, record, solve};
+use vultus::assets::Assets;
+use vultus::avatar::{AvatarFile, EXPRESSION, IDENTITY};
+use vultus::compute::{Compute, PlanBuilder};
+use vultus::face::{FaceModel, Placement, Points};
+use vultus::weights::WeightReader;
+
+const GOLDEN: &[u8] = include_bytes!("golden/align.safetensors");
+/// What the project asks of a layer.
+const LIMIT: f64 = 1e-4;
+
+fn golden() -> WeightReader {
+    WeightReader::new("align golden", GOLDEN).unwrap()
+}
+
+fn take(golden: &mut WeightReader, name: &str) -> Vec<f32> {
+    let shape = golden.shape(name).unwrap_or_else(|| panic!("{name} is not in the golden file")).to_vec();
+    golden.take_shaped(name, &shape).unwrap()
+}
+
+#[test]
+fn every_layer_equals_pytorch() {
+    let mut golden = golden();
+    let config = serde_json::from_str(golden.metadata("network").unwrap()).unwrap();
+    let weights = AlignWeights::take(&mut golden, "network", "weight.", config).unwrap();
+    let given = take(&mut golden, "source");
+    for compute in executors() {
+        let mut plan = PlanBuilder::new("align");
+        let source = plan.input("source", given.len());
+        let (result, probes) = record(&mut plan, &weights, source, true);
+        let mut executor = compute.executor(plan.finish());
+        executor.write(source, &given);
+        // Twice: nothing may be left over from one portrait to the next.
+        executor.run().expect("the device is there");
+        executor.run().expect("the device is there");
+        let layers: Vec<&str> = probes.iter().map(|(name, _)| name.as_str()).collect();
+        assert_eq!(layers, ["stem", "down.0", "down.1", "down.2", "bottom", "up.1", "up.0", "head"]);
+        for (name, tensor) in probes.iter().map(|(n, t)| (n.as_str(), *t)).chain([("head", result)]) {
+            let expected = take(&mut self::golden(), name);
+            let got: &[f32] = executor.read(tensor);
+            assert_eq!(got.len(), expected.len(), "{name}");
+            let power: f64 = expected.iter().map(|v| f64::from(*v).powi(2)).sum();
+            let error: f64 = expected.iter().zip(got).map(|(e, g)| f64::from(e - g).powi(2)).sum();
+            let relative = (error / power).sqrt();
+            // A NaN is not below.
+            assert!(relative <= LIMIT, "{} {name}: relative error {relative:.2e}", compute.name());
+        }
+    }
+}
+
+type Tensors = Vec<(String, Vec<usize>, Vec<f32>)>;
+
+/// A weights file of the golden's tiny network, with `change` made to its tensors and its configuration.
+fn file(change: impl Fn(&mut Tensors, &mut String)) -> Vec<u8> {
+    let mut golden = golden();
+    let names = safetensors::SafeTensors::deserialize(GOLDEN).unwrap();
+    let mut tensors: Tensors = (names.names().iter())
+        .filter_map(|full| Some((full.strip_prefix("weight.")?.to_owned(), full)))
+        .map(|(name, full)| (name, golden.shape(full).unwrap().to_vec(), take(&mut golden, full)))
+        .collect();
+    let mut network = golden.metadata("network").unwrap().to_owned();
+    change(&mut tensors, &mut network);
+    let bytes: Vec<Vec<u8>> = tensors.iter().map(|(_, _, v)| bytemuck::cast_slice(v).to_vec()).collect();
+    let views = tensors.iter().zip(&bytes).map(|((name, shape, _), bytes)| {
+        (name.clone(), safetensors::tensor::TensorView::new(safetensors::Dtype::F32, shape.clone(), bytes).unwrap())
+    });
+    safetensors::serialize(views, Some([("network".to_owned(), network)].into())).unwrap()
+}
+
+fn read(bytes: Vec<u8>) -> Result<AlignWeights, String> {
+    AlignWeights::read(WeightReader::new("align_tiny.safetensors", bytes).unwrap()).map_err(|e| e.to_string())
+}
+
+#[test]
+fn a_whole_file_is_read() {
+    assert_eq!(read(file(|_, _| {})).unwrap().config().crop, 32);
+}
+
+#[test]
+fn errors_name_the_tensor_or_what_is_wrong_with_the_configuration() {
+    type Case = (&'static [&'static str], fn(&mut Tensors, &mut String));
+    let cases: [Case; 8] = [
+        (&["no tensor `up.1.bias`"], |v, _| v.retain(|t| t.0 != "up.1.bias")),
+        (&["`head.weight`", "[3, 6, 3, 3]", "[18, 9]"], |v, _| {
+            v.iter_mut().find(|t| t.0 == "head.weight").unwrap().1 = vec![18, 9];
+        }),
+        (&["does not use", "more.weight"], |v, _| v.push(("more.weight".into(), vec![1], vec![1.0]))),
+        (&["`stem.bias`"], |v, _| v.iter_mut().find(|t| t.0 == "stem.bias").unwrap().2[0] = f32::NAN),
+        (&["`up.0.weight`"], |_, n| *n = n.replace("\"up\": [6, 5]", "\"up\": [6, 4]")),
+        (&["`network`", "two fewer"], |_, n| *n = n.replace("\"up\": [6, 5]", "\"up\": [6]")),
+        (&["`network`", "halvings"], |_, n| *n = n.replace("32", "40")),
+        (&["`network`", "channels"], |_, n| *n = n.replace("[6, 5]", "[6, 0]")),
+    ];
+    for (words, change) in cases {
+        let why = read(file(change)).expect_err("must fail");
+        assert!(why.contains("align_tiny") && words.iter().all(|w| why.contains(w)), "{words:?}: {why}");
+    }
+}
+
+fn model_and_avatar() -> (FaceModel, AvatarFile) {
+    let assets = Assets::embedded();
+    let model = FaceModel::read(assets.weights("face.safetensors").unwrap()).unwrap();
+    (model, assets.avatar("amara").unwrap())
+}
+
+/// Root mean square distance of the landmarks, pixels of 256².
+fn apart(landmarks: &Points, a: &Placement, b: &Placement) -> f64 {
+    let square: f64 = (landmarks.project(a).iter().zip(landmarks.project(b)))
+        .map(|(p, q)| (p[0] - q[0]).powi(2) + (p[1] - q[1]).powi(2))
+        .sum();
+    256.0 * (square / 68.0).sqrt()
+}
+
+/// A fit that is wrong in everything that may be wrong.
+fn disturbed(exact: &Placement) -> Placement {
+    let noise = common::noise(7, PARAMETERS);
+    held(exact, &std::array::from_fn(|k| if k < IDENTITY + EXPRESSION { 0.5 * noise[k] } else { 0.25 * noise[k] }))
+}
+
+/// Every vertex of the front of the face that the step hits, where `truth` has it, known to `error` pixels of 256².
+fn targets(model: &FaceModel, truth: &Placement, error: f64) -> Vec<Target> {
+    let front: Vec<usize> = (0..model.vertices()).filter(|v| model.mean[*v][2] > 0.0).step_by(7).collect();
+    let places = Points::vertices(model, &front).project(truth);
+    front.into_iter().zip(places).map(|(vertex, at)| Target { vertex, at, weight: 256.0 / error }).collect()
+}
+
+#[test]
+fn known_offsets_bring_the_landmarks_back() {
+    let (model, avatar) = model_and_avatar();
+    let landmarks = Points::landmarks(&model);
+    let exact = Placement::of(&avatar);
+    let fit = disturbed(&exact);
+    let before = apart(&landmarks, &fit, &exact);
+    assert!(before > 2.0, "{before}");
+    let change = solve(&model, &fit, &[0.0; PARAMETERS], &targets(&model, &exact, 3.0)).unwrap();
+    let after = apart(&landmarks, &held(&fit, &change), &exact);
+    assert!(after < 1.0, "{before} → {after}");
+}
+
+#[test]
+fn no_offsets_and_unsure_ones_change_nothing() {
+    let (model, avatar) = model_and_avatar();
+    let landmarks = Points::landmarks(&model);
+    let exact = Placement::of(&avatar);
+    let still = solve(&model, &exact, &[0.0; PARAMETERS], &targets(&model, &exact, 1.0)).unwrap();
+    assert!(still.iter().all(|c| c.abs() < 1e-3), "{still:?}");
+    let fit = disturbed(&exact);
+    let change = solve(&model, &fit, &[0.0; PARAMETERS], &targets(&model, &exact, 1e5)).unwrap();
+    let moved = apart(&landmarks, &held(&fit, &change), &fit);
+    assert!(moved < 0.05, "{moved}");
+    assert!(solve(&model, &fit, &[0.0; PARAMETERS], &targets(&model, &exact, f64::NAN)).is_none());
+}
+
+#[test]
+fn changes_are_in_standard_deviations_and_expressions_are_held() {
+    let (_, avatar) = model_and_avatar();
+    let mut fit = Placement::of(&avatar);
+    fit.beta[0] = -0.2;
+    let mut by: Change = [0.0; PARAMETERS];
+    (by[3], by[IDENTITY], by[IDENTITY + 1]) = (2.0, -4.0, 40.0);
+    let (free, kept) = (changed(&fit, &by), held(&fit, &by));
+    assert_eq!(free.alpha[3], fit.alpha[3] + 2.0 * deviations()[3]);
+    assert!(free.beta[0] < -1.0 && free.beta[1] > 9.0);
+    assert_eq!(kept.beta[..2], [-0.2, 1.0]);
+}
+
+/// A network of the tiny one's shape that says (x, y) pixels and the logarithm of an error everywhere.
+fn saying(said: [f32; 3]) -> Aligner {
+    let bytes = file(|tensors, _| {
+        for (name, _, values) in tensors {
+            match name.as_str() {
+                "head.weight" => values.fill(0.0),
+                "head.bias" => values.copy_from_slice(&said),
+                _ => {}
+            }
+        }
+    });
+    Aligner::new(read(bytes).unwrap())
+}
+
+#[test]
+fn a_network_is_believed_as_far_as_it_is_sure() {
+    let (model, avatar) = model_and_avatar();
+    let landmarks = Points::landmarks(&model);
+    let fit = Placement::of(&avatar);
+    let correct = |said| saying(said).correct(&Compute::Cpu, &model, &avatar).unwrap();
+    assert!(apart(&landmarks, &Placement::of(&correct([0.0, 0.0, -2.0])), &fit) < 0.02);
+    assert!(apart(&landmarks, &Placement::of(&correct([2.0, -1.0, 20.0])), &fit) < 0.5);
+    // Not a number leads nowhere.
+    assert_eq!(correct([f32::MAX, f32::MAX, -3.0]), avatar);
+    let moved = correct([1.0, 0.5, -2.0]);
+    let (was, is) = (landmarks.project(&fit), landmarks.project(&Placement::of(&moved)));
+    let mean = |k: usize| is.iter().zip(&was).map(|(a, b)| a[k] - b[k]).sum::<f64>() / 68.0;
+    assert!(mean(0) > 0.0 && mean(1) > 0.0, "{} {}", mean(0), mean(1));
+    assert_eq!(moved, correct([1.0, 0.5, -2.0]), "the same again");
+    assert_eq!((moved.delta, moved.gamma, moved.camera), (avatar.delta, avatar.gamma, avatar.camera));
+    // What is written can be read.
+    AvatarFile::parse("moved.avatar", moved.to_bytes().unwrap()).unwrap();
+}
