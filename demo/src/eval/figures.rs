@@ -86,7 +86,16 @@ pub(super) struct About {
     pub(super) fits: usize,
     /// How well: noisy or exact.
     pub(super) fitted: &'static str,
+    /// How far landmarks of the fits are off, pixels, root mean square: as given, and corrected where they are.
+    pub(super) off: Off,
     pub(super) size: usize,
+}
+
+/// See [`About::off`].
+#[derive(Debug, Serialize)]
+pub(super) struct Off {
+    pub(super) given: Option<f64>,
+    pub(super) corrected: Option<f64>,
 }
 
 /// Everything that was found out.

@@ -28,7 +28,7 @@ use vultus::stream::Progress;
 use vultus_truth::Folder;
 
 use self::arguments::{GeneratorEval, What};
-use self::figures::{About, Report, Rows};
+use self::figures::{About, Mean, Off, Report, Rows};
 use self::people::{Known, Person, SIZE, find, stop_if, turned};
 use self::ways::{Fit, Way, Ways};
 use self::workers::each;
@@ -85,8 +85,14 @@ fn generator(weights: Option<&Path>, arguments: &GeneratorEval) -> Result<()> {
         .collect();
     let measured = each(&jobs, |(person, known, fit)| {
         let fit = Fit::new(&model, person.fitted(&landmarks, fits, *fit), aligner.as_ref())?;
-        measure::fit(&model, person, known, &fit, &ways, &tick)
+        Ok((fit.off(&landmarks, &person.avatar), measure::fit(&model, person, known, &fit, &ways, &tick)?))
     })?;
+    let (off, measured): (Vec<_>, Vec<_>) = measured.into_iter().unzip();
+    let (mut given, mut corrected) = (Mean::default(), Mean::default());
+    for (before, after) in off {
+        given.add(Some(before));
+        corrected.add(after);
+    }
     let sheet = match &shown {
         None => None,
         Some(person) => {
@@ -105,6 +111,7 @@ fn generator(weights: Option<&Path>, arguments: &GeneratorEval) -> Result<()> {
             pairs: people.iter().flat_map(|person| &person.cases).filter(|case| case.after.is_some()).count(),
             fits: fits.count(),
             fitted: fits.name(),
+            off: Off { given: given.value(), corrected: corrected.value() },
             size: SIZE,
         },
         ways: by_way(&ways, &measured),

@@ -22,6 +22,14 @@ impl fmt::Display for Report {
             if about.fits == 1 { format!("{} fit", about.fitted) } else { format!("{} fits", about.fitted) },
             size = about.size,
         )?;
+        if let Some(given) = about.off.given {
+            write!(f, "landmarks of the fits are {given:.2} pixels off")?;
+            writeln!(
+                f,
+                "{}",
+                about.off.corrected.map_or(String::new(), |v| format!(", of the corrected ones {v:.2}"))
+            )?;
+        }
         writeln!(f, "in brackets: against {BASELINE}, the geometric generator; of flicker, against the truth's own")?;
         for (row, (name, words)) in ROWS.iter().zip(WORDS).enumerate() {
             let truth = self.truth.0[row].flicker.value();

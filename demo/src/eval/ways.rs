@@ -5,10 +5,11 @@ use vultus::align::Aligner;
 use vultus::assets::{AssetError, Assets};
 use vultus::avatar::AvatarFile;
 use vultus::compute::Compute;
-use vultus::face::FaceModel;
+use vultus::face::{FaceModel, Placement, Points};
 use vultus::generator::Method;
 use vultus::generator::hef::HefWeights;
 
+use super::people::SIZE;
 use crate::generator::{ALIGN, aligner};
 
 /// What differences are told against.
@@ -58,6 +59,17 @@ impl Fit {
     /// As it was before any correction.
     pub(super) fn given(&self) -> &AvatarFile {
         &self.given
+    }
+
+    /// How far the landmarks of both are from those of `exact`.
+    pub(super) fn off(&self, landmarks: &Points, exact: &AvatarFile) -> (f64, Option<f64>) {
+        let of = |avatar: &AvatarFile| landmarks.project(&Placement::of(avatar));
+        let truth = of(exact);
+        let rms = |avatar: &AvatarFile| {
+            let square = of(avatar).into_iter().zip(&truth).map(|(a, b)| (a[0] - b[0]).powi(2) + (a[1] - b[1]).powi(2));
+            SIZE as f64 * (square.sum::<f64>() / truth.len() as f64).sqrt()
+        };
+        (rms(&self.given), self.corrected.as_ref().map(rms))
     }
 
     /// The best that there is.

@@ -44,5 +44,13 @@ def test_hef():
     same("hef", {key: value.numpy() for key, value in hef.build().items()}, atol=2e-5, rtol=2e-5)
 
 
+def test_align():
+    torch = pytest.importorskip("torch")
+    from train.goldens import align
+
+    torch.set_num_threads(1)
+    same("align", {key: value.numpy() for key, value in align.build().items()}, atol=2e-5, rtol=2e-5)
+
+
 def test_every_golden_has_its_test():
-    assert {path.stem for path in (ROOT / "engine/tests/golden").glob("*.safetensors")} == {"face", "mel", "eac", "hef"}
+    assert {path.stem for path in (ROOT / "engine/tests/golden").glob("*.safetensors")} == {"face", "mel", "eac", "hef", "align"}
