@@ -24,6 +24,8 @@ use crate::generator::hef::{Crop, Observation, Observer, SOURCE};
 const LOOKS: usize = 2;
 /// One in so many of the visible vertices is asked.
 const STRIDE: usize = 7;
+/// Offsets that are shorter against their expected errors than this (root mean square) say nothing: what is right stays as it is.
+const EVIDENCE: f64 = 0.5;
 /// Fewer tell nothing.
 const FEWEST: usize = 40;
 /// Pixels of the crop: least and largest error that the network is believed to expect.
@@ -32,7 +34,8 @@ const ERROR: [f64; 2] = [0.3, 50.0];
 const INDEPENDENT: f64 = 100.0;
 /// What of the crop counts: the network knows less of its edges.
 const MARGIN: f32 = 0.01;
-/// Largest side of a picture that is looked at.
+/// Smallest and largest side of a picture that is looked at.
+const SMALLEST: usize = 64;
 const LARGEST: usize = 2048;
 
 /// The network, ready to look at portraits.
@@ -61,8 +64,8 @@ impl Aligner {
         let fit = Placement::of(avatar);
         let (mut now, mut change) = (avatar.clone(), [0.0; PARAMETERS]);
         for _ in 0..LOOKS {
-            let targets = network.look(compute, model, &now)?;
-            if targets.len() < FEWEST {
+            let (targets, evidence) = network.look(compute, model, &now)?;
+            if targets.len() < FEWEST || evidence < EVIDENCE {
                 break;
             }
             let Some(better) = solve(model, &fit, &change, &targets) else { break };
@@ -97,14 +100,16 @@ impl Network {
         Self { executor: compute.executor(plan.finish()), source, result, crop }
     }
 
-    /// Where the vertices of `avatar`'s mesh that can be seen belong.
+    /// Where the vertices of `avatar`'s mesh that can be seen belong, and how long the offsets are against the errors that are expected of them.
     fn look(
         &mut self,
         compute: &Compute,
         model: &FaceModel,
         avatar: &AvatarFile,
-    ) -> Result<Vec<Target>, GeneratorError> {
-        let size = avatar.portrait.side.min(LARGEST) / 8 * 8;
+    ) -> Result<(Vec<Target>, f64), GeneratorError> {
+        // As in training, a pixel of the picture is about one of the crop.
+        let whole = Crop::of(model, avatar, LARGEST).side / LARGEST as f32;
+        let size = ((self.crop as f32 / whole) as usize).clamp(SMALLEST, avatar.portrait.side.min(LARGEST)) / 8 * 8;
         let crop = Crop::of(model, avatar, size);
         let mut observer = Observer::new(compute, model, avatar, size, crop, self.crop)?;
         let (source, frame) = observer.rest()?;
@@ -120,7 +125,7 @@ impl Network {
 }
 
 /// What the network's `said` (3, n, n) about a frame of `size`² pixels means for its vertices.
-fn targets(model: &FaceModel, frame: &Observation<'_>, size: usize, crop: Crop, said: &[f32]) -> Vec<Target> {
+fn targets(model: &FaceModel, frame: &Observation<'_>, size: usize, crop: Crop, said: &[f32]) -> (Vec<Target>, f64) {
     let mut seen = vec![false; model.vertices()];
     for triangle in frame.triangle_id.iter().filter(|t| **t != NONE) {
         let [a, b, c, _] = model.triangles[*triangle as usize];
@@ -131,6 +136,7 @@ fn targets(model: &FaceModel, frame: &Observation<'_>, size: usize, crop: Crop, 
     let side = plane.isqrt();
     // The offsets are in pixels of a crop of four times their side.
     let pixel = crop.side / (4 * side) as f32;
+    let mut square = 0.0;
     let mut out: Vec<Target> = visible
         .step_by(STRIDE)
         .filter_map(|vertex| {
@@ -141,13 +147,14 @@ fn targets(model: &FaceModel, frame: &Observation<'_>, size: usize, crop: Crop, 
             }
             let [dx, dy, error] = [0, 1, 2].map(|c| bilinear(&said[c * plane..][..plane], side, share));
             let at = [x + dx * pixel, y + dy * pixel].map(|v| f64::from(v) / size as f64);
-            let error = f64::from(error).exp().clamp(ERROR[0], ERROR[1]) * f64::from(pixel) / size as f64;
-            Some(Target { vertex, at, weight: 1.0 / error })
+            let error = f64::from(error).exp().clamp(ERROR[0], ERROR[1]);
+            square += f64::from(dx * dx + dy * dy) / (2.0 * error * error);
+            Some(Target { vertex, at, weight: size as f64 / (error * f64::from(pixel)) })
         })
         .collect();
-    let alike = (INDEPENDENT / out.len().max(1) as f64).sqrt();
-    out.iter_mut().for_each(|t| t.weight *= alike);
-    out
+    let count = out.len().max(1) as f64;
+    out.iter_mut().for_each(|t| t.weight *= (INDEPENDENT / count).sqrt());
+    (out, (square / count).sqrt())
 }
 
 /// A plane (side, side) at a place in shares of it; the edge repeats.
