@@ -24,8 +24,8 @@ use crate::generator::hef::{Crop, Observation, Observer, SOURCE};
 const LOOKS: usize = 2;
 /// One in so many of the visible vertices is asked.
 const STRIDE: usize = 7;
-/// Offsets that are shorter against their expected errors than this (root mean square) say nothing: what is right stays as it is.
-const EVIDENCE: f64 = 0.5;
+/// Offsets that are shorter against their expected errors than this (root mean square) are no evidence: what is right stays as it is.
+const EVIDENCE: f64 = 1.0;
 /// Fewer tell nothing.
 const FEWEST: usize = 40;
 /// Pixels of the crop: least and largest error that the network is believed to expect.
