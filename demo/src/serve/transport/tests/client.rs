@@ -85,6 +85,7 @@ type Remote = Arc<Mutex<Option<(Arc<dyn TrackRemote>, u32)>>>;
 
 /// A connection that plays a browser.
 pub(super) struct Client {
+    connected: watch::Receiver<bool>,
     pub(super) connection: Arc<dyn PeerConnection>,
     pub(super) video: mpsc::UnboundedReceiver<Packet>,
     pub(super) voice: mpsc::UnboundedReceiver<Packet>,
@@ -95,6 +96,7 @@ pub(super) struct Client {
 
 struct Handler {
     gathered: watch::Sender<bool>,
+    connected: watch::Sender<bool>,
     video: mpsc::UnboundedSender<Packet>,
     voice: mpsc::UnboundedSender<Packet>,
     remote_video: Remote,
@@ -106,7 +108,9 @@ impl PeerConnectionEventHandler for Handler {
         self.gathered.send_replace(state == RTCIceGatheringState::Complete);
     }
 
-    async fn on_connection_state_change(&self, _: RTCPeerConnectionState) {}
+    async fn on_connection_state_change(&self, state: RTCPeerConnectionState) {
+        self.connected.send_replace(state == RTCPeerConnectionState::Connected);
+    }
 
     async fn on_track(&self, track: Arc<dyn TrackRemote>) {
         let video = track.kind().await == RtpCodecKind::Video;
@@ -142,6 +146,7 @@ impl Client {
             .with_multicast_dns_mode(rtc::ice::mdns::MulticastDnsMode::Disabled)
             .build();
         let (gathered, mut is_gathered) = watch::channel(false);
+        let (is_connected, connected) = watch::channel(false);
         let (video_in, video) = mpsc::unbounded_channel();
         let (voice_in, voice) = mpsc::unbounded_channel();
         let remote_video = Arc::new(Mutex::new(None));
@@ -151,6 +156,7 @@ impl Client {
             .with_interceptor_registry(registry)
             .with_handler(Arc::new(Handler {
                 gathered,
+                connected: is_connected,
                 video: video_in,
                 voice: voice_in,
                 remote_video: remote_video.clone(),
@@ -198,12 +204,17 @@ impl Client {
         connection.set_local_description(offer).await.unwrap();
         is_gathered.wait_for(|gathered| *gathered).await.unwrap();
         let offer = connection.local_description().await.unwrap().sdp;
-        Client { connection, video, voice, remote_video, microphone, offer }
+        Client { connection, connected, video, voice, remote_video, microphone, offer }
     }
 
     pub(super) async fn take(&self, answer: &str) {
         let answer = RTCSessionDescription::answer(answer.to_owned()).unwrap();
         self.connection.set_remote_description(answer).await.unwrap();
+    }
+
+    /// Waits until pictures and voice can come: that may be a moment after the server is ready to send them.
+    pub(super) async fn ready(&self) {
+        self.connected.clone().wait_for(|connected| *connected).await.unwrap();
     }
 
     /// One packet of the microphone.
