@@ -217,7 +217,7 @@ fn a_full_server_says_when_to_come_back() {
 
 #[test]
 #[cfg(target_os = "linux")]
-fn five_hundred_sessions_leave_nothing_behind() {
+fn fifteen_hundred_sessions_leave_nothing_behind() {
     let server = Server::start(&["--max-sessions", "2"]);
     let visit = || {
         let end = Instant::now() + Duration::from_secs(30);
@@ -233,15 +233,16 @@ fn five_hundred_sessions_leave_nothing_behind() {
         channel.0.close(None).unwrap();
         while channel.0.read().is_ok() {}
     };
-    // The allocator's arenas fill up at first: a third more memory after two hundred sessions, then next to nothing.
-    (0..250).for_each(|_| visit());
-    let before = server.held();
+    // The allocator's arenas fill up, in steps of tens of megabytes that become rarer: half more memory after two thousand sessions, hardly any more
+    // from there to six thousand.
     (0..500).for_each(|_| visit());
+    let before = server.held();
+    (0..1500).for_each(|_| visit());
     // The last ones are kept for a moment, in case somebody comes back.
     std::thread::sleep(Duration::from_secs(6));
     assert_eq!(server.json("/v1/stats")["sessions"], json!([]));
     let after = server.held();
     assert!(after.1 <= before.1 + 2 && after.2 <= before.2 + 2, "threads and files: {before:?} {after:?}");
     // A session needs megabytes; 64 KiB of each that stayed would be a leak. What varies below that is the allocator's arenas.
-    assert!(after.0 <= before.0 + 500 * 64, "memory, KiB: {} before, {} after", before.0, after.0);
+    assert!(after.0 <= before.0 + 1500 * 64, "memory, KiB: {} before, {} after", before.0, after.0);
 }
