@@ -148,8 +148,8 @@ pub(crate) struct Serve {
     /// Width and height in pixels.
     #[arg(long, value_enum, default_value = "512")]
     pub(crate) size: Size,
-    /// Who draws the pictures.
-    #[arg(long, value_enum, default_value_t = GeneratorName::DEFAULT)]
+    /// Who draws the pictures; where nothing is said nano, or warp on fewer than four threads.
+    #[arg(long, value_enum, default_value_t = GeneratorName::live())]
     pub(crate) generator: GeneratorName,
     /// Frames of 40 ms that the model hears ahead of the one it decides, from 0 to 5: fewer are sooner, more are surer.
     #[arg(long, value_name = "0..5", default_value_t = 2, allow_hyphen_values = true, value_parser = lookahead)]

@@ -31,6 +31,12 @@ impl GeneratorName {
     /// What is used where nothing is said.
     pub(crate) const DEFAULT: Self = Self::Nano;
 
+    /// What a live server uses where nothing is said: the network leaves too little of two cores to a browser beside it (22 frames a second).
+    pub(crate) fn live() -> Self {
+        let threads = std::thread::available_parallelism().map_or(1, usize::from);
+        if threads >= 4 { Self::Nano } else { Self::Warp }
+    }
+
     /// As on the command line.
     pub(crate) fn name(self) -> &'static str {
         match self {

@@ -18,8 +18,8 @@ pub(crate) struct Latency {
     /// Width and height in pixels.
     #[arg(long, value_enum, default_value = "512")]
     pub(super) size: Size,
-    /// Who draws the pictures.
-    #[arg(long, value_enum, default_value_t = GeneratorName::DEFAULT)]
+    /// Who draws the pictures; where nothing is said as `serve` would.
+    #[arg(long, value_enum, default_value_t = GeneratorName::live())]
     pub(super) generator: GeneratorName,
     /// Frames of 40 ms that the model hears ahead of the one it decides, from 0 to 5.
     #[arg(long, value_name = "0..5", default_value_t = 2, allow_hyphen_values = true, value_parser = lookahead)]

@@ -98,7 +98,7 @@ impl Default for ServeOptions {
             token: None,
             max_sessions: 4,
             size: 512,
-            generator: GeneratorName::DEFAULT,
+            generator: GeneratorName::live(),
             look_ahead: 2,
             backend: Backend::Auto,
             avatar: DEFAULT_AVATAR.to_owned(),
