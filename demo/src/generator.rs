@@ -19,7 +19,7 @@ const SEED: u64 = 1;
 pub(crate) enum GeneratorName {
     /// The portrait, warped by the mesh, with painted mouth and eyes: needs no network.
     Warp,
-    /// The small network over it: live on two processor cores.
+    /// The small network over it: for processors; live it wants four threads if the browser is on the same machine.
     Nano,
     /// The larger one: for a GPU.
     Base,

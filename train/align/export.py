@@ -8,8 +8,8 @@ import json
 from pathlib import Path
 
 import torch
-from safetensors.torch import save_file
 
+from ..half import save_half
 from ..hef.sheet import draw_curve
 from ..manifest import update
 from .model import UP, WIDTHS, Align
@@ -23,14 +23,9 @@ def export(checkpoint, folder):
     state = torch.load(checkpoint, map_location="cpu", weights_only=False)
     net = Align()
     net.load_state_dict(state["average"])  # names and shapes must be the network's own
-    tensors = {k: v.half().contiguous() for k, v in net.state_dict().items()}
-    bad = [k for k, v in tensors.items() if not torch.isfinite(v).all()]
-    if bad:
-        raise ValueError(f"not finite in f16: {bad}")
     file = folder / "align.safetensors"
     network = {"crop": CROP, "widths": WIDTHS, "up": UP}
-    save_file(tensors, file, metadata={"version": "1", "network": json.dumps(network), "steps": str(state["step"])})
-    file.chmod(0o644)
+    save_half(net, file, network=json.dumps(network), steps=str(state["step"]))
     return file, state
 
 

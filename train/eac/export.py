@@ -8,8 +8,8 @@ import json
 from pathlib import Path
 
 import torch
-from safetensors.torch import save_file
 
+from ..half import save_half
 from ..manifest import update
 from .config import load_config
 from .face import EMOTIONS, INDEX, NAMES
@@ -24,16 +24,9 @@ def export(checkpoint, path):
     net.load_state_dict(state["average"])  # names and shapes must be the network's own
     with torch.no_grad():
         net.head[2].bias[INDEX["mouthClose"]] -= bias
-    tensors = {k: v.half().contiguous() for k, v in net.state_dict().items()}
-    bad = [k for k, v in tensors.items() if not torch.isfinite(v).all()]
-    if bad:
-        raise ValueError(f"not finite in f16: {bad}")
-    about = {
-        "version": "1", "network": json.dumps(config), "emotions": json.dumps(EMOTIONS),
-        "expression_names": json.dumps(NAMES), "steps": str(state["step"]),
-    }
-    save_file(tensors, path, metadata=about)
-    path.chmod(0o644)
+    save_half(
+        net, path, network=json.dumps(config), emotions=json.dumps(EMOTIONS), expression_names=json.dumps(NAMES), steps=str(state["step"]),
+    )
     return state
 
 

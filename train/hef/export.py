@@ -10,8 +10,8 @@ import json
 from pathlib import Path
 
 import torch
-from safetensors.torch import save_file
 
+from ..half import save_half
 from ..manifest import update
 from .config import CONFIG, load_config, names
 from .model import Hef
@@ -37,13 +37,8 @@ def export(checkpoint, folder, path=CONFIG):
     name = name_of(state["network"], path)
     net = Hef(state["network"])
     net.load_state_dict(state["average"])  # names and shapes must be the network's own
-    tensors = {k: v.half().contiguous() for k, v in net.state_dict().items()}
-    bad = [k for k, v in tensors.items() if not torch.isfinite(v).all()]
-    if bad:
-        raise ValueError(f"not finite in f16: {bad}")
     file = folder / f"hef_{name.replace('/', '_')}.safetensors"
-    save_file(tensors, file, metadata={"version": "1", "network": json.dumps(state["network"]), "steps": str(state["step"])})
-    file.chmod(0o644)
+    save_half(net, file, network=json.dumps(state["network"]), steps=str(state["step"]))
     return file, state
 
 
