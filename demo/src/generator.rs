@@ -82,9 +82,9 @@ pub(crate) struct Drawer {
 impl Drawer {
     /// # Errors
     /// Weights are not there, or no good.
-    pub(crate) fn open(name: GeneratorName, assets: &Assets) -> Result<Self> {
+    pub(crate) fn open(name: GeneratorName, assets: &Assets, face: &FaceModel) -> Result<Self> {
         let network = name.weights(assets)?;
-        let aligner = if network.is_some() { aligner(assets)? } else { None };
+        let aligner = if network.is_some() { aligner(assets, face)? } else { None };
         Ok(Self { network, aligner })
     }
 
@@ -109,9 +109,9 @@ impl Drawer {
 ///
 /// # Errors
 /// They are there, and no good.
-pub(crate) fn aligner(assets: &Assets) -> Result<Option<Aligner>> {
+pub(crate) fn aligner(assets: &Assets, face: &FaceModel) -> Result<Option<Aligner>> {
     match assets.find(ALIGN) {
-        Ok(_) => Ok(Some(Aligner::new(AlignWeights::read(assets.weights(ALIGN)?)?))),
+        Ok(_) => Ok(Some(Aligner::new(AlignWeights::read(assets.weights(ALIGN)?, face.vertices())?))),
         Err(AssetError::Missing { .. } | AssetError::NotEmbedded(_)) => Ok(None),
         Err(error) => Err(error.into()),
     }

@@ -24,7 +24,7 @@ pub(crate) fn run(weights: Option<&Path>, arguments: &Render, start: Instant) ->
     let mut bar = Bar::new();
     let parts = setup::open(weights, &arguments.speech, output, fps)?;
     let avatar = parts.assets.avatar(&arguments.avatar).map_err(errors::asset)?;
-    let drawer = Drawer::open(arguments.generator, &parts.assets)?;
+    let drawer = Drawer::open(arguments.generator, &parts.assets, &parts.face)?;
     let avatar = drawer.fitted(&parts.compute, &parts.face, avatar)?;
     let (compute, method) = (&parts.compute, drawer.method());
     let mut generator = PortraitGenerator::new(compute, &parts.face, &avatar, size, OutputFormat::I420, method)?;

@@ -12,19 +12,18 @@ import torch
 from ..half import save_half
 from ..hef.sheet import draw_curve
 from ..manifest import update
+from .data import CROP
 from .model import UP, WIDTHS, Align
 
-# Side of the pictures that it is trained on; the engine shows it others through a crop of this side.
-CROP = 256
 
 
 def export(checkpoint, folder):
     """(file, checkpoint's state): the running average of a checkpoint, rounded to f16."""
     state = torch.load(checkpoint, map_location="cpu", weights_only=False)
-    net = Align()
+    net = Align(len(state["points"]))
     net.load_state_dict(state["average"])  # names and shapes must be the network's own
     file = folder / "align.safetensors"
-    network = {"crop": CROP, "widths": WIDTHS, "up": UP}
+    network = {"crop": CROP, "widths": WIDTHS, "up": UP, "points": state["points"]}
     save_half(net, file, network=json.dumps(network), steps=str(state["step"]))
     return file, state
 
@@ -40,7 +39,7 @@ def main():
     update(
         args.weights, file.name, licence="MIT OR Apache-2.0",
         source="trained by train/align on path-traced pictures of random people made by train/crowd and train/blender from CC0 shape data",
-        how="python -m train.blender.crowd; vultus-shards --portraits --fits 24; python -m train.align.train; python -m train.align.export",
+        how="python -m train.blender.crowd; python -m train.align.train; python -m train.align.export",
     )
     print(f"exported {file.name}: step {state['step']}, {state['seconds'] / 60:.0f} minutes of training")
 

@@ -2,7 +2,7 @@
 
     python -m train.goldens.align
 
-weight.* holds the network, whose sizes are the metadata "network"; source (1, 8, C, C) its input, head (1, 3, C/4, C/4) its result, the rest its
+weight.* holds the network, whose sizes are the metadata "network"; picture (1, 3, C, C) its input, head (1, 2K, C/4, C/4) its result, the rest its
 other layers' activations, by the names of the layers.
 """
 
@@ -17,13 +17,13 @@ from safetensors.torch import save_file
 from train.align.model import SLOPE, Align
 
 # Odd numbers of channels: whatever the kernels fill up shows.
-TINY = {"crop": 32, "widths": [5, 6, 7, 9], "up": [6, 5]}
+TINY = {"crop": 32, "widths": [5, 6, 7, 9], "up": [6, 5], "points": [3, 5, 8, 13, 21, 34, 55, 71, 89]}
 
 
 @torch.no_grad()
 def build():
     g = torch.Generator().manual_seed(50)
-    net = Align(TINY["widths"], TINY["up"]).eval()
+    net = Align(len(TINY["points"]), TINY["widths"], TINY["up"]).eval()
     for name, p in net.named_parameters():
         noise = torch.randn(p.shape, generator=g)
         p.copy_(0.1 * noise if name.endswith("bias") else noise / p[0].numel() ** 0.5)
@@ -35,8 +35,8 @@ def build():
     for name, module in net.named_modules():
         if isinstance(module, torch.nn.Conv2d):
             module.register_forward_hook(keep(name, name != "head"))
-    out["source"] = torch.rand(1, 8, TINY["crop"], TINY["crop"], generator=g)
-    net(out["source"])
+    out["picture"] = torch.rand(1, 3, TINY["crop"], TINY["crop"], generator=g)
+    net(out["picture"])
     return {key: value.contiguous() for key, value in out.items()}
 
 

@@ -3,8 +3,6 @@
 A shard is one person, `NAME.safetensors`:
 
 source   f16 (S, 8, C, C)    S fits of the portrait: the first exact, the others as wrong as landmarks that are 2 … 4 pixels off make them
-offset   f16 (S, 2, C, C)    (true place − here) / C of the surface point that each pixel of the fit's mesh shows, beside the mesh a smooth continuation
-parameters f32 (S, 150)     α 80, β of the portrait 64, pose 6 of each fit
 driven   f16 (K, 16, C, C)   a picture each; channels as README.md says
 style    f32 (K, 258)
 fit      i32 (K)             which of the S a picture belongs to

@@ -56,7 +56,7 @@ fn generator(weights: Option<&Path>, arguments: &GeneratorEval) -> Result<()> {
     }
     let assets = Assets::locate(weights)?;
     let model = FaceModel::read(assets.weights(FACE)?)?;
-    let Ways { ways, aligner, missing } = ways::all(&assets)?;
+    let Ways { ways, aligner, missing } = ways::all(&assets, &model)?;
     let read = |folder: &Folder| Person::read(folder, &model);
     let people = each(&find(arguments.truth.as_deref(), "held", "--truth", weights)?, read)?;
     let shown = match &arguments.sheet {

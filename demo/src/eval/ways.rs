@@ -115,12 +115,12 @@ pub(super) struct Ways {
 }
 
 /// Every way whose weights are there. Weights that are there and no good are an error.
-pub(super) fn all(assets: &Assets) -> Result<Ways> {
+pub(super) fn all(assets: &Assets, face: &FaceModel) -> Result<Ways> {
     let plain = [("copy", Draws::Copy), ("mesh", Draws::Mesh), (BASELINE, Draws::Geometric)];
     let mut ways: Vec<Way> = plain.into_iter().map(|(name, draws)| Way { name, draws }).collect();
     let mut missing = Vec::new();
     let mut lacks = |name: &str, file: &str| missing.push(format!("{name} is left out: there is no {file}"));
-    let aligner = aligner(assets)?;
+    let aligner = aligner(assets, face)?;
     match &aligner {
         Some(_) => ways.push(Way { name: ALIGNED, draws: Draws::Aligned }),
         None => lacks(ALIGNED, ALIGN),

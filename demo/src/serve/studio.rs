@@ -49,9 +49,9 @@ impl Studio {
         let ServeOptions { backend, size, look_ahead, generator, .. } = *options;
         let avatar = options.avatar.as_str();
         let assets = Assets::locate(weights)?;
-        let drawer = Drawer::open(generator, &assets)?;
-        let compute = Compute::open(backend)?;
         let face = FaceModel::read(assets.weights(FACE)?)?;
+        let drawer = Drawer::open(generator, &assets, &face)?;
+        let compute = Compute::open(backend)?;
         let network = MotionNetwork::load(&compute, assets.weights(EAC)?, look_ahead)?;
         let names = assets.avatars()?;
         let own = (!names.iter().any(|name| name == avatar)).then(|| avatar.to_owned());

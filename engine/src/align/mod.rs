@@ -1,8 +1,8 @@
 //! Corrects a portrait's fit.
 //!
-//! A fit of the 3DMM by landmarks is a few pixels off, and every frame then shows eyes and lips beside the portrait's own. A network compares the
-//! portrait with the lit mesh over it and says for each point of the mesh where it truly lies and how sure that is ([`record`]; PyTorch's
-//! `train/align/model.py` is the reference). [`solve`] finds the most probable change of α, β and pose that explains it. [`Aligner`] does both.
+//! A fit of the 3DMM by landmarks is a few pixels off, and every frame then shows eyes and lips beside the portrait's own. A network looks at the
+//! portrait and says where K points of the surface lie and how sure that is ([`record`]; PyTorch's `train/align/model.py` is the reference).
+//! [`solve`] finds the most probable change of α, β and pose that explains it. [`Aligner`] does both.
 
 mod change;
 mod record;
@@ -15,25 +15,19 @@ pub use solve::{Target, solve};
 pub use weights::{AlignConfig, AlignWeights};
 
 use crate::avatar::AvatarFile;
-use crate::compute::{Compute, ComputeError, Executor, PlanBuilder, Tensor};
-use crate::face::{FaceModel, NONE, Placement};
-use crate::generator::GeneratorError;
-use crate::generator::hef::{Crop, Observation, Observer, SOURCE};
+use crate::compute::{Compute, ComputeError, PlanBuilder};
+use crate::face::{FaceModel, Placement, Points};
+use crate::generator::hef::Crop;
 
-/// Times that the network looks: the second sees the render of what the first has led to.
-const LOOKS: usize = 2;
-/// One in so many of the visible vertices is asked.
-const STRIDE: usize = 7;
-/// Offsets that are shorter against their expected errors than this (root mean square) are no evidence: what is right stays as it is.
-const EVIDENCE: f64 = 1.0;
-/// Fewer tell nothing.
-const FEWEST: usize = 40;
+/// Points that lie no farther from where the fit has them than so many of their expected errors (root mean square) are no evidence: what is right
+/// stays as it is.
+const EVIDENCE: f64 = 2.0;
+/// A change that moves the points farther than this share of the crop (root mean square) is none of a fit's errors: nothing was recognised.
+const FARTHEST: f64 = 0.08;
 /// Pixels of the crop: least and largest error that the network is believed to expect.
 const ERROR: [f64; 2] = [0.3, 50.0];
 /// Neighbours err alike: all together count like so many that do not.
-const INDEPENDENT: f64 = 100.0;
-/// What of the crop counts: the network knows less of its edges.
-const MARGIN: f32 = 0.01;
+const INDEPENDENT: f64 = 60.0;
 /// Smallest and largest side of a picture that is looked at.
 const SMALLEST: usize = 64;
 const LARGEST: usize = 2048;
@@ -54,26 +48,59 @@ impl Aligner {
     ///
     /// # Errors
     /// The device was lost.
+    ///
+    /// # Panics
+    /// `model` has fewer vertices than the weights were read for.
     pub fn correct(
         &self,
         compute: &Compute,
         model: &FaceModel,
         avatar: &AvatarFile,
-    ) -> Result<AvatarFile, GeneratorError> {
-        let mut network = Network::new(compute, &self.weights);
-        let fit = Placement::of(avatar);
-        let (mut now, mut change) = (avatar.clone(), [0.0; PARAMETERS]);
-        for _ in 0..LOOKS {
-            let (targets, evidence) = network.look(compute, model, &now)?;
-            if targets.len() < FEWEST || evidence < EVIDENCE {
-                break;
-            }
-            let Some(better) = solve(model, &fit, &change, &targets) else { break };
-            let Some(next) = with(avatar, &held(&fit, &better)) else { break };
-            (now, change) = (next, better);
-        }
-        Ok(now)
+    ) -> Result<AvatarFile, ComputeError> {
+        let config = self.weights.config();
+        // As in training, a pixel of the picture is about one of the crop.
+        let share = Crop::of(model, avatar, LARGEST).side / LARGEST as f32;
+        let size =
+            ((config.crop as f32 / share) as usize).clamp(SMALLEST, avatar.portrait.side.clamp(SMALLEST, LARGEST));
+        let crop = Crop::of(model, avatar, size);
+        let said = self.look(compute, &crop.portrait(avatar, size, config.crop))?;
+        let targets = targets(config, crop, size, &said);
+        Ok(answer(model, avatar, &targets, f64::from(crop.side) / size as f64).unwrap_or_else(|| avatar.clone()))
     }
+
+    /// (2K, C/4, C/4) of the portrait (3, C, C).
+    fn look(&self, compute: &Compute, portrait: &[f32]) -> Result<Vec<f32>, ComputeError> {
+        let mut plan = PlanBuilder::new("align");
+        let picture = plan.input("picture", portrait.len());
+        let (seen, _) = record(&mut plan, &self.weights, picture, false);
+        let mut executor = compute.executor(plan.finish());
+        executor.write(picture, portrait);
+        executor.run()?;
+        Ok(executor.read(seen).to_vec())
+    }
+}
+
+/// The avatar that `targets` suggest, if they are evidence against its fit and a fit's errors explain them; `side` of the crop in units of the
+/// picture's height.
+fn answer(model: &FaceModel, avatar: &AvatarFile, targets: &[Target], side: f64) -> Option<AvatarFile> {
+    let fit = Placement::of(avatar);
+    let which: Vec<usize> = targets.iter().map(|t| t.vertex).collect();
+    let points = Points::vertices(model, &which);
+    let before = points.project(&fit);
+    let mean =
+        |square: &dyn Fn(usize) -> f64| ((0..targets.len()).map(square).sum::<f64>() / targets.len() as f64).sqrt();
+    let apart = |a: [f64; 2], b: [f64; 2]| (a[0] - b[0]).hypot(a[1] - b[1]);
+    let independent = (INDEPENDENT / targets.len() as f64).sqrt();
+    let evidence = mean(&|k| (apart(before[k], targets[k].at) * targets[k].weight / independent).powi(2) / 2.0);
+    if evidence.is_nan() || evidence <= EVIDENCE {
+        return None;
+    }
+    let better = held(&fit, &solve(model, &fit, targets)?);
+    let after = points.project(&better);
+    if mean(&|k| apart(before[k], after[k]).powi(2)) > FARTHEST * side {
+        return None;
+    }
+    with(avatar, &better)
 }
 
 /// An avatar of this placement, if it is one that a file may hold.
@@ -84,85 +111,127 @@ fn with(avatar: &AvatarFile, placement: &Placement) -> Option<AvatarFile> {
     (finite && next.check_geometry(&avatar.name).is_ok()).then_some(next)
 }
 
-struct Network {
-    executor: Executor,
-    source: Tensor,
-    result: Tensor,
-    crop: usize,
-}
-
-impl Network {
-    fn new(compute: &Compute, weights: &AlignWeights) -> Self {
-        let crop = weights.config().crop;
-        let mut plan = PlanBuilder::new("align");
-        let source = plan.input("source", SOURCE * crop * crop);
-        let (result, _) = record(&mut plan, weights, source, false);
-        Self { executor: compute.executor(plan.finish()), source, result, crop }
-    }
-
-    /// Where the vertices of `avatar`'s mesh that can be seen belong, and how long the offsets are against the errors that are expected of them.
-    fn look(
-        &mut self,
-        compute: &Compute,
-        model: &FaceModel,
-        avatar: &AvatarFile,
-    ) -> Result<(Vec<Target>, f64), GeneratorError> {
-        // As in training, a pixel of the picture is about one of the crop.
-        let whole = Crop::of(model, avatar, LARGEST).side / LARGEST as f32;
-        let size = ((self.crop as f32 / whole) as usize).clamp(SMALLEST, avatar.portrait.side.min(LARGEST)) / 8 * 8;
-        let crop = Crop::of(model, avatar, size);
-        let mut observer = Observer::new(compute, model, avatar, size, crop, self.crop)?;
-        let (source, frame) = observer.rest()?;
-        let result = self.run(&source)?;
-        Ok(targets(model, &frame, size, crop, result))
-    }
-
-    fn run(&mut self, source: &[f32]) -> Result<&[f32], ComputeError> {
-        self.executor.write(self.source, source);
-        self.executor.run()?;
-        Ok(self.executor.read(self.result))
-    }
-}
-
-/// What the network's `said` (3, n, n) about a frame of `size`² pixels means for its vertices.
-fn targets(model: &FaceModel, frame: &Observation<'_>, size: usize, crop: Crop, said: &[f32]) -> (Vec<Target>, f64) {
-    let mut seen = vec![false; model.vertices()];
-    for triangle in frame.triangle_id.iter().filter(|t| **t != NONE) {
-        let [a, b, c, _] = model.triangles[*triangle as usize];
-        [a, b, c].into_iter().for_each(|v| seen[v as usize] = true);
-    }
-    let visible = (0..seen.len()).filter(|v| seen[*v] && frame.screen[*v][3] > 0.0);
-    let plane = said.len() / 3;
+/// What the network's `said` (2K, n, n) about a crop of a picture of `size`² pixels means for its points.
+fn targets(config: &AlignConfig, crop: Crop, size: usize, said: &[f32]) -> Vec<Target> {
+    let count = config.points.len();
+    let plane = said.len() / (2 * count);
     let side = plane.isqrt();
-    // The offsets are in pixels of a crop of four times their side.
-    let pixel = crop.side / (4 * side) as f32;
-    let mut square = 0.0;
-    let mut out: Vec<Target> = visible
-        .step_by(STRIDE)
-        .filter_map(|vertex| {
-            let [x, y, ..] = frame.screen[vertex];
-            let share = [(x - crop.left) / crop.side, (y - crop.top) / crop.side];
-            if !share.iter().all(|v| (MARGIN..1.0 - MARGIN).contains(v)) {
-                return None;
-            }
-            let [dx, dy, error] = [0, 1, 2].map(|c| bilinear(&said[c * plane..][..plane], side, share));
-            let at = [x + dx * pixel, y + dy * pixel].map(|v| f64::from(v) / size as f64);
-            let error = f64::from(error).exp().clamp(ERROR[0], ERROR[1]);
-            square += f64::from(dx * dx + dy * dy) / (2.0 * error * error);
-            Some(Target { vertex, at, weight: size as f64 / (error * f64::from(pixel)) })
+    // Errors are in pixels of the crop, places in cells, whose centres are at ½; both of the picture's height.
+    let pixel = f64::from(crop.side) / (config.crop * size) as f64;
+    let cell = f64::from(crop.side) / (side * size) as f64;
+    let (left, top) = (f64::from(crop.left) / size as f64, f64::from(crop.top) / size as f64);
+    let independent = (INDEPENDENT / count as f64).sqrt();
+    (config.points.iter().enumerate())
+        .map(|(k, vertex)| {
+            let (logits, errors) = (&said[k * plane..][..plane], &said[(count + k) * plane..][..plane]);
+            let [x, y, error] = mean_place(logits, errors, side);
+            let error = error.exp().clamp(ERROR[0], ERROR[1]) * pixel;
+            Target { vertex: *vertex, at: [left + x * cell, top + y * cell], weight: independent / error }
         })
-        .collect();
-    let count = out.len().max(1) as f64;
-    out.iter_mut().for_each(|t| t.weight *= (INDEPENDENT / count).sqrt());
-    (out, (square / count).sqrt())
+        .collect()
 }
 
-/// A plane (side, side) at a place in shares of it; the edge repeats.
-fn bilinear(plane: &[f32], side: usize, share: [f32; 2]) -> f32 {
-    let at = share.map(|v| (v * side as f32 - 0.5).clamp(0.0, side as f32 - 1.0));
-    let i = at.map(|v| (v as usize).min(side - 2));
-    let t = [at[0] - i[0] as f32, at[1] - i[1] as f32];
-    let row = |k: usize| plane[k] * (1.0 - t[0]) + plane[k + 1] * t[0];
-    let k = i[1] * side + i[0];
-    row(k) * (1.0 - t[1]) + row(k + side) * t[1]
+/// Under the softmax of `logits` (n, n): the mean place in cells, x then y, and the mean of `errors`.
+fn mean_place(logits: &[f32], errors: &[f32], side: usize) -> [f64; 3] {
+    let most = logits.iter().copied().fold(f32::MIN, f32::max);
+    let (mut all, mut sums) = (0.0, [0.0; 3]);
+    for (k, (logit, error)) in logits.iter().zip(errors).enumerate() {
+        let share = f64::from(logit - most).exp();
+        all += share;
+        sums[0] += share * ((k % side) as f64 + 0.5);
+        sums[1] += share * ((k / side) as f64 + 0.5);
+        sums[2] += share * f64::from(*error);
+    }
+    sums.map(|s| s / all)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::assets::Assets;
+
+    const SIDE: usize = 64;
+
+    fn config(points: Vec<usize>) -> AlignConfig {
+        AlignConfig { crop: 4 * SIDE, widths: vec![1; 3], up: vec![1], points }
+    }
+
+    fn model_and_avatar() -> (FaceModel, AvatarFile) {
+        let assets = Assets::embedded();
+        let model = FaceModel::read(assets.weights("face.safetensors").unwrap()).unwrap();
+        (model, assets.avatar("amara").unwrap())
+    }
+
+    /// What a network says that sees every point where `truth` has it, with a spot of a cell's width, and expects such an error.
+    fn saying(model: &FaceModel, config: &AlignConfig, crop: Crop, truth: &Placement, error: f32) -> Vec<f32> {
+        let places = Points::vertices(model, &config.points).project(truth);
+        let mut said = Vec::new();
+        for [x, y] in places {
+            let [x, y] =
+                [(x as f32 - crop.left) / crop.side, (y as f32 - crop.top) / crop.side].map(|v| v * SIDE as f32);
+            for k in 0..SIDE * SIDE {
+                let [dx, dy] = [(k % SIDE) as f32 + 0.5 - x, (k / SIDE) as f32 + 0.5 - y];
+                said.push(-0.5 * (dx * dx + dy * dy));
+            }
+        }
+        said.extend(vec![error.ln(); said.len()]);
+        said
+    }
+
+    /// Root mean square distance of the landmarks, pixels of 256².
+    fn apart(landmarks: &Points, a: &Placement, b: &Placement) -> f64 {
+        let square: f64 = (landmarks.project(a).iter().zip(landmarks.project(b)))
+            .map(|(p, q)| (p[0] - q[0]).powi(2) + (p[1] - q[1]).powi(2))
+            .sum();
+        256.0 * (square / 68.0).sqrt()
+    }
+
+    #[test]
+    fn points_that_are_seen_bring_the_fit_there_as_far_as_they_are_sure() {
+        let (model, avatar) = model_and_avatar();
+        let landmarks = Points::landmarks(&model);
+        let front: Vec<usize> = (0..model.vertices()).filter(|v| model.mean[*v][2] > 0.0).step_by(70).collect();
+        let config = config(front);
+        let fit = Placement::of(&avatar);
+        let truth = changed(&fit, &std::array::from_fn(|k| 0.4 * ((k * 7919) % 13) as f32 / 6.0 - 0.4));
+        // In units of the picture's height: a picture of one pixel.
+        let crop = Crop::of(&model, &avatar, 1);
+        let correct = |truth: &Placement, error| {
+            let said = saying(&model, &config, crop, truth, error);
+            answer(&model, &avatar, &targets(&config, crop, 1, &said), f64::from(crop.side))
+        };
+        let before = apart(&landmarks, &fit, &truth);
+        let sure = correct(&truth, 0.5).expect("there is evidence");
+        let after = apart(&landmarks, &Placement::of(&sure), &truth);
+        assert!(before > 2.0 && after < 0.25 * before, "{before} → {after}");
+        assert_eq!((sure.delta, sure.gamma, sure.camera), (avatar.delta, avatar.gamma, avatar.camera));
+        // What is written can be read.
+        AvatarFile::parse("sure.avatar", sure.to_bytes().unwrap()).unwrap();
+
+        assert!(correct(&truth, 20.0).is_none(), "unsure");
+        assert!(correct(&fit, 0.5).is_none(), "right already");
+        let mut elsewhere = fit.clone();
+        elsewhere.pose[3] += 0.08;
+        assert!(correct(&elsewhere, 0.5).is_none(), "no fit is so wrong");
+        let mut said = saying(&model, &config, crop, &truth, 0.5);
+        said[3] = f32::NAN;
+        assert!(answer(&model, &avatar, &targets(&config, crop, 1, &said), 1.0).is_none(), "not a number");
+    }
+
+    #[test]
+    fn outliers_count_less() {
+        let (model, avatar) = model_and_avatar();
+        let landmarks = Points::landmarks(&model);
+        let fit = Placement::of(&avatar);
+        let front: Vec<usize> = (0..model.vertices()).filter(|v| model.mean[*v][2] > 0.0).step_by(70).collect();
+        let mut targets: Vec<Target> = (front.iter().zip(Points::vertices(&model, &front).project(&fit)))
+            .map(|(vertex, at)| Target { vertex: *vertex, at, weight: 256.0 })
+            .collect();
+        // A hand before the face.
+        targets.iter_mut().step_by(12).for_each(|t| t.at[1] += 0.1);
+        let change = solve(&model, &fit, &targets).unwrap();
+        let moved = apart(&landmarks, &held(&fit, &change), &fit);
+        let tenth = targets.len().div_ceil(12) as f64 / targets.len() as f64;
+        assert!(moved < 0.5 * tenth * 25.6, "{moved}");
+    }
 }

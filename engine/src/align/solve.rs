@@ -18,23 +18,42 @@ pub struct Target {
 }
 
 /// Gauss–Newton steps: perspective is nearly linear over such changes.
-const STEPS: usize = 3;
+const STEPS: usize = 4;
+/// Standard deviations.
+const HUBER: f64 = 2.0;
 /// Difference that a rotation is differentiated by, radians.
 const ANGLE: f64 = 1e-6;
 
-/// The change of `fit` that is most probable where vertices lie at `targets`, beginning at `start`; none where arithmetic fails.
-pub fn solve(model: &FaceModel, fit: &Placement, start: &Change, targets: &[Target]) -> Option<Change> {
+/// The change of `fit` that is most probable where vertices lie at `targets`; none where arithmetic fails.
+pub fn solve(model: &FaceModel, fit: &Placement, targets: &[Target]) -> Option<Change> {
     let which: Vec<usize> = targets.iter().map(|t| t.vertex).collect();
     let points = Points::vertices(model, &which);
-    let mut change = DVector::from_iterator(PARAMETERS, start.iter().map(|v| f64::from(*v)));
-    for _ in 0..STEPS {
+    let mut change = DVector::zeros(PARAMETERS);
+    for step in 0..STEPS {
         let now = changed(fit, &words(&change));
-        let (jacobian, rest) = linear(&points, &now, targets);
+        let (mut jacobian, mut rest) = linear(&points, &now, targets);
+        if step > 0 {
+            temper(&mut jacobian, &mut rest);
+        }
         let mut gram = jacobian.tr_mul(&jacobian);
         (0..PARAMETERS).for_each(|k| gram[(k, k)] += 1.0);
         change += Cholesky::new(gram)?.solve(&(jacobian.tr_mul(&rest) - &change));
     }
     change.iter().all(|v| v.is_finite()).then(|| words(&change))
+}
+
+/// Huber's weights: what stays farther than [`HUBER`] errors from its place is an outlier, and counts less the farther it is.
+fn temper(jacobian: &mut DMatrix<f64>, rest: &mut DVector<f64>) {
+    for i in 0..rest.len() / 2 {
+        let far = rest[2 * i].hypot(rest[2 * i + 1]);
+        if far > HUBER {
+            let less = (HUBER / far).sqrt();
+            for row in [2 * i, 2 * i + 1] {
+                jacobian.row_mut(row).scale_mut(less);
+                rest[row] *= less;
+            }
+        }
+    }
 }
 
 fn words(change: &DVector<f64>) -> Change {

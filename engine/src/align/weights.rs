@@ -2,14 +2,15 @@
 
 use serde::Deserialize;
 
-use crate::generator::hef::SOURCE;
 use crate::layers::{Conv, Tensors};
 use crate::weights::{WeightError, WeightReader};
 
-/// Channels of the result: offset 2, logarithm of its expected error.
-pub(super) const OFFSET: usize = 3;
+/// Channels of the portrait.
+pub(super) const PICTURE: usize = 3;
 /// Largest side and number of channels that a file may ask for.
 const LIMIT: usize = 2048;
+/// Fewer points tell nothing of a fit.
+const FEWEST: usize = 8;
 
 /// Sizes of the network.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
@@ -21,11 +22,13 @@ pub struct AlignConfig {
     pub widths: Vec<usize>,
     /// Channels on the way up, at C/4, C/8 …; two fewer than on the way down.
     pub up: Vec<usize>,
+    /// K: the vertices that it looks for.
+    pub points: Vec<usize>,
 }
 
 impl AlignConfig {
-    fn check(&self) -> Result<(), String> {
-        let Self { crop, widths, up } = self;
+    fn check(&self, vertices: usize) -> Result<(), String> {
+        let Self { crop, widths, up, points } = self;
         if up.is_empty() || widths.len() != up.len() + 2 {
             return Err(format!(
                 "has {} widths and {} on the way up; expected two fewer there, at least one",
@@ -35,6 +38,14 @@ impl AlignConfig {
         }
         if let Some(bad) = widths.iter().chain(up).find(|v| !(1..=LIMIT).contains(*v)) {
             return Err(format!("has a layer of {bad} channels, expected 1 to {LIMIT}"));
+        }
+        if !(FEWEST..=LIMIT).contains(&points.len()) {
+            return Err(format!("looks for {} points, expected {FEWEST} to {LIMIT}", points.len()));
+        }
+        if let Some(bad) = points.iter().find(|v| **v >= vertices) {
+            return Err(format!(
+                "looks for vertex {bad} of a face that has {vertices}; it was trained for another face model"
+            ));
         }
         // Two pixels at the bottom at least.
         if *crop > LIMIT || widths.len() > 10 || *crop < 2 << widths.len() || !crop.is_multiple_of(1 << widths.len()) {
@@ -58,15 +69,15 @@ pub struct AlignWeights {
 }
 
 impl AlignWeights {
-    /// Reads a weights file whose metadata `network` holds the configuration.
+    /// Reads a weights file whose metadata `network` holds the configuration, for a face model of so many `vertices`.
     ///
     /// # Errors
     /// The configuration is missing or wrong; a tensor is missing, mis-shaped, not finite or of no use to it.
-    pub fn read(mut reader: WeightReader) -> Result<Self, WeightError> {
+    pub fn read(mut reader: WeightReader, vertices: usize) -> Result<Self, WeightError> {
         const KEY: &str = "network";
         let config =
             serde_json::from_str(reader.metadata(KEY)?).map_err(|e| reader.metadata_error(KEY, e.to_string()))?;
-        let weights = Self::take(&mut reader, KEY, "", config)?;
+        let weights = Self::take(&mut reader, KEY, "", config, vertices)?;
         reader.finish()?;
         Ok(weights)
     }
@@ -75,8 +86,14 @@ impl AlignWeights {
     ///
     /// # Errors
     /// As [`Self::read`].
-    pub fn take(reader: &mut WeightReader, key: &str, prefix: &str, config: AlignConfig) -> Result<Self, WeightError> {
-        config.check().map_err(|reason| reader.metadata_error(key, reason))?;
+    pub fn take(
+        reader: &mut WeightReader,
+        key: &str,
+        prefix: &str,
+        config: AlignConfig,
+        vertices: usize,
+    ) -> Result<Self, WeightError> {
+        config.check(vertices).map_err(|reason| reader.metadata_error(key, reason))?;
         Self::build(config, &mut |name, shape| reader.take_shaped(&format!("{prefix}{name}"), shape))
     }
 
@@ -84,7 +101,7 @@ impl AlignWeights {
         let AlignConfig { widths, up, .. } = &config;
         let deepest = widths[widths.len() - 1];
         Ok(Self {
-            stem: Conv::take(t, "stem", SOURCE, widths[0], 2)?,
+            stem: Conv::take(t, "stem", PICTURE, widths[0], 2)?,
             down: (widths.windows(2).enumerate())
                 .map(|(i, w)| Conv::take(t, &format!("down.{i}"), w[0], w[1], 3))
                 .collect::<Result<_, _>>()?,
@@ -95,7 +112,7 @@ impl AlignWeights {
                     Conv::take(t, &format!("up.{i}"), widths[i + 1] + below, *outputs, 3)
                 })
                 .collect::<Result<_, _>>()?,
-            head: Conv::take(t, "head", up[0], OFFSET, 3)?,
+            head: Conv::take(t, "head", up[0], 2 * config.points.len(), 1)?,
             config,
         })
     }

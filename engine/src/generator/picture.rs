@@ -18,16 +18,7 @@ pub(super) struct Layers {
 impl Layers {
     /// Decodes, resamples to `size` and separates an avatar's picture.
     pub(super) fn new(avatar: &AvatarFile, size: usize) -> Self {
-        let side = avatar.portrait.side;
-        let linear: Vec<f32> = (0..=255u8).map(srgb_to_linear).collect();
-        let pixels: Vec<[f32; 4]> = avatar
-            .portrait
-            .rgb
-            .chunks_exact(3)
-            .zip(&avatar.matte.alpha)
-            .map(|(c, a)| [linear[c[0] as usize], linear[c[1] as usize], linear[c[2] as usize], f32::from(*a) / 255.0])
-            .collect();
-        let pixels = resample(&pixels, side, size);
+        let pixels = portrait(avatar, size);
 
         // The background is known where no person is within a hundredth of the picture.
         let reach = (size / 100).max(2);
@@ -53,6 +44,15 @@ impl Layers {
     pub(super) fn colour(&self, at: [f32; 2]) -> [f32; 3] {
         sample(&self.whole, self.size, at)
     }
+}
+
+/// The portrait at `size` × `size`: linear RGB and the matte, not multiplied.
+pub(super) fn portrait(avatar: &AvatarFile, size: usize) -> Vec<[f32; 4]> {
+    let linear: Vec<f32> = (0..=255u8).map(srgb_to_linear).collect();
+    let pixels: Vec<[f32; 4]> = (avatar.portrait.rgb.chunks_exact(3).zip(&avatar.matte.alpha))
+        .map(|(c, a)| [linear[c[0] as usize], linear[c[1] as usize], linear[c[2] as usize], f32::from(*a) / 255.0])
+        .collect();
+    resample(&pixels, avatar.portrait.side, size)
 }
 
 /// Bilinear value at a pixel position (centres at +½) of a square picture; the edge repeats.

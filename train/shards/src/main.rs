@@ -9,6 +9,7 @@ use std::time::Instant;
 
 use anyhow::{Context, Result};
 use clap::Parser;
+use vultus::align::{AlignWeights, Aligner};
 use vultus::assets::Assets;
 use vultus::face::FaceModel;
 use vultus_shards::{Done, Task, View};
@@ -33,9 +34,9 @@ struct Arguments {
     /// The crop's side in pixels.
     #[arg(long, default_value_t = 256, value_parser = clap::value_parser!(u32).range(64..=1024))]
     side: u32,
-    /// Only the fits of the portraits, none of the other pictures: what the fit's correction is trained on.
+    /// Corrects them with weights/align.safetensors, as the generator does, all but the exact one and the last.
     #[arg(long)]
-    portraits: bool,
+    correct: bool,
     /// Of the disturbances; the same seed gives the same shards.
     #[arg(long, default_value_t = 1)]
     seed: u64,
@@ -64,8 +65,13 @@ fn run(arguments: &Arguments) -> Result<usize> {
     let model = FaceModel::read(assets.weights("face.safetensors")?)?;
     let folders = folders(&arguments.people)?;
     std::fs::create_dir_all(&arguments.out).with_context(|| format!("{} cannot be made", arguments.out.display()))?;
-    let Arguments { fits, crop, side, seed, portraits, .. } = *arguments;
-    let task = Task { model: &model, fits: fits as usize, view: crop, side: side as usize, seed, portraits };
+    let Arguments { fits, crop, side, seed, correct, .. } = *arguments;
+    let aligner = match correct {
+        true => Some(Aligner::new(AlignWeights::read(assets.weights("align.safetensors")?, model.vertices())?)),
+        false => None,
+    };
+    let aligner = aligner.as_ref();
+    let task = Task { model: &model, fits: fits as usize, view: crop, side: side as usize, seed, aligner };
     let threads = match arguments.threads {
         0 => std::thread::available_parallelism().map_or(1, usize::from),
         n => n,

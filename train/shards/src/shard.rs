@@ -9,7 +9,6 @@ use half::f16;
 use half::slice::HalfFloatSliceExt;
 use safetensors::Dtype;
 use safetensors::tensor::TensorView;
-use vultus::avatar::{EXPRESSION, IDENTITY, POSE};
 use vultus::generator::hef::{DRIVEN, SOURCE, STYLE};
 use vultus::media::AtomicFile;
 
@@ -18,8 +17,6 @@ use vultus::media::AtomicFile;
 pub(crate) struct Shard {
     side: usize,
     source: Vec<f16>,
-    offset: Vec<f16>,
-    parameters: Vec<f32>,
     driven: Vec<f16>,
     style: Vec<f32>,
     fit: Vec<i32>,
@@ -57,11 +54,8 @@ impl Shard {
     }
 
     /// A fit of the portrait; the rows that follow are of it.
-    /// `offset` (2, C, C): from where it has each point of the surface to where that truly lies; `parameters`: α, β, pose.
-    pub(crate) fn fit(&mut self, source: &[f32], offset: &[f32], parameters: &[f32]) -> Result<()> {
+    pub(crate) fn fit(&mut self, source: &[f32]) -> Result<()> {
         debug_assert_eq!(source.len(), SOURCE * self.side * self.side);
-        append(&mut self.offset, offset, "offset")?;
-        self.parameters.extend(parameters);
         append(&mut self.source, source, "source")
     }
 
@@ -84,15 +78,12 @@ impl Shard {
     /// Writes the file, whole or not at all; gives its length. `about` is JSON that goes under `shard` into the metadata: one key, for several have no order.
     pub(crate) fn write(&self, file: &Path, about: String) -> Result<usize> {
         let (c, k) = (self.side, self.rows());
-        let [source, offset, driven, motion] =
-            [&self.source, &self.offset, &self.driven, &self.motion].map(|v| bytes(v, f16::to_le_bytes));
-        let [style, parameters] = [&self.style, &self.parameters].map(|v| bytes(v, f32::to_le_bytes));
+        let [source, driven, motion] = [&self.source, &self.driven, &self.motion].map(|v| bytes(v, f16::to_le_bytes));
+        let style = bytes(&self.style, f32::to_le_bytes);
         let fits = self.source.len() / (SOURCE * c * c);
         let [fit, boxes, then] = [&self.fit, &self.boxes, &self.then].map(|v| bytes(v, i32::to_le_bytes));
-        let tensors: [(&str, Dtype, Vec<usize>, &[u8]); 11] = [
+        let tensors: [(&str, Dtype, Vec<usize>, &[u8]); 9] = [
             ("source", Dtype::F16, vec![fits, SOURCE, c, c], &source),
-            ("offset", Dtype::F16, vec![fits, 2, c, c], &offset),
-            ("parameters", Dtype::F32, vec![fits, IDENTITY + EXPRESSION + POSE], &parameters),
             ("driven", Dtype::F16, vec![k, DRIVEN, c, c], &driven),
             ("style", Dtype::F32, vec![k, STYLE], &style),
             ("fit", Dtype::I32, vec![k], &fit),

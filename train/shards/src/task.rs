@@ -4,6 +4,7 @@ use std::path::Path;
 
 use anyhow::{Context, Result};
 use serde_json::json;
+use vultus::align::Aligner;
 use vultus::avatar::{AvatarFile, POSE};
 use vultus::compute::Compute;
 use vultus::face::{FaceModel, Points};
@@ -27,8 +28,8 @@ pub struct Task<'a> {
     pub side: usize,
     /// Of the disturbances.
     pub seed: u64,
-    /// Only the fits of the portrait, none of the other pictures.
-    pub portraits: bool,
+    /// What corrects fits, if there is one: all disturbed fits but the last are corrected, as those that the network will meet.
+    pub aligner: Option<&'a Aligner>,
 }
 
 /// What became of a person.
@@ -59,17 +60,14 @@ impl Task<'_> {
             return Ok(Done::There);
         }
         let avatar = folder.avatar()?;
-        let (size, mut cases) = folder.cases(self.model)?;
-        if self.portraits {
-            cases.clear();
-        }
+        let (size, cases) = folder.cases(self.model)?;
         let landmarks = Points::landmarks(self.model);
         let mut shard = Shard::new(self.side);
         let exact = self.moments(&avatar, size, &cases)?;
         for fit in 0..self.fits {
             let avatar = match fit {
                 0 => avatar.clone(),
-                _ => disturbed(&avatar, &landmarks, &mut noise(&name, fit, self.seed)),
+                _ => self.corrected(disturbed(&avatar, &landmarks, &mut noise(&name, fit, self.seed)), fit)?,
             };
             self.fit(&avatar, size, &cases, &exact, &mut shard).with_context(|| format!("{name}, fit {fit}"))?;
         }
@@ -78,6 +76,13 @@ impl Task<'_> {
         let about = json!({"name": name, "cases": names, "fits": self.fits, "seed": self.seed, "crop": crop});
         let bytes = shard.write(&file, about.to_string())?;
         Ok(Done::Written { name, rows: shard.rows(), bytes })
+    }
+
+    fn corrected(&self, avatar: AvatarFile, fit: usize) -> Result<AvatarFile> {
+        match self.aligner {
+            Some(aligner) if fit + 1 < self.fits => Ok(aligner.correct(&Compute::Cpu, self.model, &avatar)?),
+            _ => Ok(avatar),
+        }
     }
 
     fn sight(&self, avatar: &AvatarFile, size: usize) -> Sight {
@@ -108,12 +113,7 @@ impl Task<'_> {
         let sight = self.sight(avatar, size);
         let mut observer = self.observer(avatar, &sight)?;
         let (rest, exact) = (&exact[0], &exact[1..]);
-        let source = observer.source()?;
-        let here = Moment::of(&observer.observe(&avatar.beta, &[0.0; POSE])?);
-        let everybody = vec![u8::MAX; size * size];
-        let offset = sight.flow(&motion(rest, &here, &everybody, &self.model.triangles, size));
-        let parameters = [&avatar.alpha[..], &avatar.beta, &avatar.pose].concat();
-        shard.fit(&source, &offset, &parameters)?;
+        shard.fit(&observer.source()?)?;
         let first = shard.rows();
         for (case, moment) in cases.iter().zip(exact) {
             let moved = case

@@ -63,7 +63,7 @@ fn numbers(file: &SafeTensors<'_>, name: &str) -> Vec<i32> {
 }
 
 fn task(model: &FaceModel, fits: usize) -> Task<'_> {
-    Task { model, fits, view: View::Whole, side: SIDE, seed: 5, portraits: false }
+    Task { model, fits, view: View::Whole, side: SIDE, seed: 5, aligner: None }
 }
 
 #[test]

@@ -6,6 +6,7 @@ use super::{DRIVEN, HefConfig};
 use crate::avatar::AvatarFile;
 use crate::compute::{Grid, PlanBuilder, Tensor};
 use crate::face::{FaceModel, Placement};
+use crate::generator::picture::{portrait, sample};
 
 /// Side of the crop over the longer side of the head at rest: room for hair and for a head that turns by 15°.
 const ROOM: f32 = 1.4;
@@ -57,6 +58,18 @@ impl Crop {
     pub fn at(&self, k: usize, side: usize) -> [f32; 2] {
         let step = self.side / side as f32;
         [self.left + ((k % side) as f32 + 0.5) * step, self.top + ((k / side) as f32 + 0.5) * step]
+    }
+
+    /// (3, C, C): square roots of the linear light of an avatar's portrait of `size`² pixels, as it is; beyond its edges they repeat.
+    pub fn portrait(&self, avatar: &AvatarFile, size: usize, side: usize) -> Vec<f32> {
+        let pixels = portrait(avatar, size);
+        let plane = side * side;
+        let mut out = vec![0.0; 3 * plane];
+        for k in 0..plane {
+            let colour = sample(&pixels, size, self.at(k, side));
+            (0..3).for_each(|c| out[c * plane + k] = colour[c].max(0.0).sqrt());
+        }
+        out
     }
 
     /// The whole of a picture of `size`² pixels.

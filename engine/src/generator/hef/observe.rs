@@ -111,25 +111,17 @@ impl Observer {
         })
     }
 
-    /// `source` (8, C, C) of the portrait, the frame at rest and the matte, and that frame.
-    ///
-    /// # Errors
-    /// The device was lost.
-    pub fn rest(&mut self) -> Result<(Vec<f32>, Observation<'_>), ComputeError> {
-        let (rest, plane, matte) = (self.rest, self.side * self.side, self.matte.clone());
-        let frame = self.observe(&rest, &[0.0; POSE])?;
-        debug_assert_eq!(frame.driven.len(), DRIVEN * plane);
-        let source = [&frame.driven[..3 * plane], &matte, &frame.driven[3 * plane..7 * plane]].concat();
-        debug_assert_eq!(source.len(), SOURCE * plane);
-        Ok((source, frame))
-    }
-
     /// `source` (8, C, C) of the portrait: the frame at rest, and the matte.
     ///
     /// # Errors
     /// The device was lost.
     pub fn source(&mut self) -> Result<Vec<f32>, ComputeError> {
-        Ok(self.rest()?.0)
+        let (rest, plane, matte) = (self.rest, self.side * self.side, self.matte.clone());
+        let driven = self.observe(&rest, &[0.0; POSE])?.driven;
+        debug_assert_eq!(driven.len(), DRIVEN * plane);
+        let source = [&driven[..3 * plane], &matte, &driven[3 * plane..7 * plane]].concat();
+        debug_assert_eq!(source.len(), SOURCE * plane);
+        Ok(source)
     }
 }
 
