@@ -1,4 +1,4 @@
-"""Shards, as `vultus-shards` (train/shards) writes them with the engine's own kernels, and seeded batches of them.
+"""Shards, as `vultus-shards` (train/shards) writes them with the engine's own kernels, and seeded, varied batches of them.
 
 A shard is one person, `NAME.safetensors`:
 
@@ -18,6 +18,8 @@ from pathlib import Path
 import numpy as np
 import torch
 from safetensors import safe_open
+
+from . import vary
 
 SHAPES = {"source": 4, "driven": 4, "style": 2, "fit": 1, "truth": 4, "truth_matte": 4, "boxes": 3, "then": 1, "motion": 4}
 
@@ -70,6 +72,7 @@ class People:
         paths = sorted(Path(folder).glob("*.safetensors"))
         if not paths:
             raise ValueError(f"{folder}: no shards; make them with vultus-shards (train/hef/README.md)")
+        self.other = vary.load_other_side()
         self.people = [Person(path, crop) for path in paths]
         self.index = [(p, k) for p in self.people for k in range(p.rows)]
         self.pairs = [(p, k) for p in self.people for k in range(p.rows) if p.then[k] >= 0]
@@ -82,5 +85,10 @@ class People:
             person, k = self.pairs[rng.integers(0, len(self.pairs))]
             chosen[-2:] = [(person, int(person.then[k])), (person, k)]
             motion = person.motion(k)[None]
-        rows = [person.row(k) for person, k in chosen]
+        which = [vary.draw(rng) for _ in chosen]
+        if motion is not None:
+            which[-2] = which[-1]  # one person, one camera
+            if which[-1][0]:
+                motion = motion.flip(-1) * torch.tensor([-1.0, 1.0])[:, None, None]
+        rows = [vary.vary(person.row(k), w, self.other) for (person, k), w in zip(chosen, which)]
         return {name: torch.stack([row[name] for row in rows]) for name in rows[0]} | {"motion": motion}

@@ -21,9 +21,9 @@ use crate::generator::hef::Crop;
 
 /// Points that lie no farther from where the fit has them than so many of their expected errors (root mean square) are no evidence: what is right
 /// stays as it is.
-const EVIDENCE: f64 = 2.0;
+const EVIDENCE: f64 = 2.3;
 /// A change that moves the points farther than this share of the crop (root mean square) is none of a fit's errors: nothing was recognised.
-const FARTHEST: f64 = 0.08;
+const FARTHEST: f64 = 0.022;
 /// Pixels of the crop: least and largest error that the network is believed to expect.
 const ERROR: [f64; 2] = [0.3, 50.0];
 /// Neighbours err alike: all together count like so many that do not.

@@ -18,9 +18,9 @@ pub struct Target {
 }
 
 /// Gauss–Newton steps: perspective is nearly linear over such changes.
-const STEPS: usize = 4;
+const STEPS: usize = 6;
 /// Standard deviations.
-const HUBER: f64 = 2.0;
+const OUTLIER: f64 = 2.0;
 /// Difference that a rotation is differentiated by, radians.
 const ANGLE: f64 = 1e-6;
 
@@ -42,16 +42,14 @@ pub fn solve(model: &FaceModel, fit: &Placement, targets: &[Target]) -> Option<C
     change.iter().all(|v| v.is_finite()).then(|| words(&change))
 }
 
-/// Huber's weights: what stays farther than [`HUBER`] errors from its place is an outlier, and counts less the farther it is.
+/// Cauchy's weights: what lies far beyond [`OUTLIER`] errors from its place is not what the network took it for, and hardly counts.
 fn temper(jacobian: &mut DMatrix<f64>, rest: &mut DVector<f64>) {
     for i in 0..rest.len() / 2 {
-        let far = rest[2 * i].hypot(rest[2 * i + 1]);
-        if far > HUBER {
-            let less = (HUBER / far).sqrt();
-            for row in [2 * i, 2 * i + 1] {
-                jacobian.row_mut(row).scale_mut(less);
-                rest[row] *= less;
-            }
+        let far = rest[2 * i].hypot(rest[2 * i + 1]) / OUTLIER;
+        let less = 1.0 / (1.0 + far * far).sqrt();
+        for row in [2 * i, 2 * i + 1] {
+            jacobian.row_mut(row).scale_mut(less);
+            rest[row] *= less;
         }
     }
 }
