@@ -19,8 +19,10 @@ WAYS = {
     "copy": "the portrait, unmoved",
     "mesh": "mesh warp, nothing painted",
     "warp": "geometric generator",
+    "warp_aligned": "geometric generator, fit corrected",
     "nano": "**HEF nano**",
     "base": "**HEF base**",
+    "nano_short": "nano after as many steps as the ablations below had",
     "no_residual": "nano without residual flow",
     "no_hierarchy": "nano, flow from 64² alone",
     "no_prior": "nano without the geometric prior",
@@ -35,13 +37,13 @@ carries in its metadata); manifest entry and checksum in `weights/manifest.toml`
 **What it does.** From a square around the head, 256², of the picture that the geometric generator made of a frame, and from what that generator knows of it (mesh, paint, flow, need), it
 makes a residual flow, a change of colours and a matte; `train/hef/README.md` lists all channels. It changes pixels that the motion moves, bends, paints or lights anew, and no others.
 
-**Trained on** {people} random people ({pictures} pictures, each with {fits} fits of the portrait: the exact one, and others as wrong as landmarks that are 2 to 4 pixels off make them),
-path-traced with Cycles at 256² from CC0 shape data, with procedural skin, eyes and hair, light, background and camera drawn anew for each. No picture of a real person was used.
+**Trained on** {people} random people ({pictures} pictures, each with {fits} fits of the portrait: the exact one, others as wrong as landmarks that are 2 to 4 pixels off make them and corrected by
+the alignment network (`align.safetensors`, [card](align.md)), and one of those that is not), path-traced with Cycles at 256² from CC0 shape data, with procedural skin, eyes and hair, light, background and camera drawn anew for each. No picture of a real person was used.
 
 **Training:** {steps} steps of {batch} pictures, {minutes:.0f} minutes on a share of two CPU cores. Loss curve: `cards/hef_nano_curve.png`. {remark}
 
 ## Held-out figures
-{held} people who were not trained on, {cases} pictures; the portrait's fit is wrong by 2 to 4 pixels as above ({held_fits} draws each). PSNR in dB and SSIM against the path-traced picture; LMD: how far the
+{held} people who were not trained on, {cases} pictures; the portrait's fit is wrong by 2 to 4 pixels ({held_fits} draws each); HEF corrects it first, as everywhere. PSNR in dB and SSIM against the path-traced picture; LMD: how far the
 picture's own landmarks are from the truth's, in pixels of 256², found by matching the truth's patches (no detector); flicker: how much a point of the surface changes from one frame to the
 next, as a multiple of what it does in the truth. Command: `vultus eval generator`.
 """

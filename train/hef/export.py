@@ -2,7 +2,8 @@
 
     python -m train.hef.export --run train/.cache/hef/nano
 
-An ablation's run becomes weights/hef_<size>_<ablation>.safetensors, for `vultus eval generator`.
+An ablation's run becomes weights/hef_<size>_<ablation>.safetensors, for `vultus eval generator`; `--suffix short` adds to the name, for a run of nano
+that is as short as those.
 """
 
 import argparse
@@ -31,13 +32,13 @@ def name_of(network, path=CONFIG):
     raise ValueError(f"{path} has no configuration like the checkpoint's: {network}")
 
 
-def export(checkpoint, folder, path=CONFIG):
+def export(checkpoint, folder, path=CONFIG, suffix=""):
     """(file, checkpoint's state): the running average of a checkpoint, rounded to f16."""
     state = torch.load(checkpoint, map_location="cpu", weights_only=False)
     name = name_of(state["network"], path)
     net = Hef(state["network"])
     net.load_state_dict(state["average"])  # names and shapes must be the network's own
-    file = folder / f"hef_{name.replace('/', '_')}.safetensors"
+    file = folder / f"hef_{name.replace('/', '_')}{suffix and '_' + suffix}.safetensors"
     save_half(net, file, network=json.dumps(state["network"]), steps=str(state["step"]))
     return file, state
 
@@ -46,8 +47,9 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--run", type=Path, default=Path("train/.cache/hef/nano"))
     parser.add_argument("--weights", type=Path, default=Path("weights"))
+    parser.add_argument("--suffix", default="")
     args = parser.parse_args()
-    file, state = export(args.run / "last.pt", args.weights)
+    file, state = export(args.run / "last.pt", args.weights, suffix=args.suffix)
     (args.weights / "cards").mkdir(exist_ok=True)
     draw_curve(state["curve"], args.weights / "cards" / f"{file.stem}_curve.png")
     update(

@@ -19,9 +19,11 @@ const ALIGNED: &str = "warp_aligned";
 /// The way that the sheet shows.
 pub(super) const SHOWN: &str = "nano";
 /// Names and weights files of the learned ways.
-const LEARNED: [(&str, &str); 5] = [
+const LEARNED: [(&str, &str); 6] = [
     (SHOWN, "hef_nano.safetensors"),
     ("base", "hef_base.safetensors"),
+    // As many steps of training as the ablations had.
+    ("nano_short", "hef_nano_short.safetensors"),
     ("no_residual", "hef_nano_no_residual.safetensors"),
     ("no_hierarchy", "hef_nano_no_hierarchy.safetensors"),
     ("no_prior", "hef_nano_no_prior.safetensors"),
