@@ -3,7 +3,7 @@
     python -m train.hef.train --size nano --data train/.cache/hef/shards --held train/.cache/hef/held --run train/.cache/hef/nano --steps 20000
 
 Resumes from `<run>/last.pt` where there is one, on the same curve: the seed decides every batch. SIGTERM ends it after the current step, with a checkpoint. Runs on the CPU or, where there is one, on a GPU;
-under torchrun each process trains on its own batches and gradients are averaged (DDP). Draws `curve.png` and sheets of held-out people.
+under torchrun (`torchrun --nproc-per-node N -m train.hef.train … --run-folder RUN`) each process trains on its own batches and gradients are averaged (DDP). Draws `curve.png` and sheets of held-out people.
 """
 
 import argparse
@@ -185,7 +185,7 @@ def main():
     parser.add_argument("--size", default="nano", help="a size of config.toml, or SIZE/ABLATION")
     parser.add_argument("--data", type=Path, default=Path("train/.cache/hef/shards"))
     parser.add_argument("--held", type=Path, help="shards of held-out people, for the sheets")
-    parser.add_argument("--run", type=Path)
+    parser.add_argument("--run-folder", "--run", dest="run", type=Path, help="of checkpoints, curve and sheets; torchrun takes --run for its own")
     parser.add_argument("--steps", type=int, default=20000)
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--lpips", type=Path, help="a TorchScript file of your own: (B, 3, H, W) twice, sRGB in −1 … 1 -> distances; adds to the perceptual loss")
