@@ -10,6 +10,8 @@ use vultus::face::FaceModel;
 use vultus::generator::Method;
 use vultus::generator::hef::{HefConfig, HefWeights};
 
+use crate::console::warn;
+
 /// The network that corrects fits.
 pub(crate) const ALIGN: &str = "align.safetensors";
 /// Seed of the weights that no training made.
@@ -85,6 +87,9 @@ impl Drawer {
     pub(crate) fn open(name: GeneratorName, assets: &Assets, face: &FaceModel) -> Result<Self> {
         let network = name.weights(assets)?;
         let aligner = if network.is_some() { aligner(assets, face)? } else { None };
+        if network.is_some() && aligner.is_none() {
+            warn(&format!("there is no {ALIGN} among the weights: the avatar's fit is used as it is"));
+        }
         Ok(Self { network, aligner })
     }
 
@@ -96,7 +101,7 @@ impl Drawer {
     /// The avatar with its fit corrected, where that has been learnt.
     ///
     /// # Errors
-    /// The portrait cannot be drawn, or the device was lost.
+    /// The device was lost.
     pub(crate) fn fitted(&self, compute: &Compute, face: &FaceModel, avatar: AvatarFile) -> Result<AvatarFile> {
         match &self.aligner {
             Some(aligner) => Ok(aligner.correct(compute, face, &avatar)?),

@@ -18,15 +18,15 @@ pub(crate) fn reading(error: &Error) -> String {
 /// Why a file cannot be written, and what to do.
 pub(crate) fn writing(error: &Error) -> String {
     let advice = match error.kind() {
-        Kind::NotFound => "its folder does not exist; create it, or choose another with -o",
-        Kind::StorageFull => "the disk is full; free some space, or choose another disk with -o",
-        Kind::QuotaExceeded => "your disk quota is used up; free some space, or choose another disk with -o",
+        Kind::NotFound => "its folder does not exist; create it, or choose another",
+        Kind::StorageFull => "the disk is full; free some space, or choose another disk",
+        Kind::QuotaExceeded => "your disk quota is used up; free some space, or choose another disk",
         Kind::FileTooLarge => "the file would exceed the size limit of this disk or shell (ulimit -f)",
-        Kind::PermissionDenied => "permission denied; choose a folder that you may write to with -o",
-        Kind::ReadOnlyFilesystem => "the file system is read-only; choose another folder with -o",
-        Kind::IsADirectory => "it is a folder; give a file name with -o",
-        Kind::NotADirectory => "a part of its path is a file, not a folder; choose another with -o",
-        Kind::InvalidFilename => "its name is longer than this disk allows; choose a shorter one with -o",
+        Kind::PermissionDenied => "permission denied; choose a folder that you may write to",
+        Kind::ReadOnlyFilesystem => "the file system is read-only; choose another folder",
+        Kind::IsADirectory => "it is a folder; give a file name",
+        Kind::NotADirectory => "a part of its path is a file, not a folder; choose another",
+        Kind::InvalidFilename => "its name is longer than this disk allows; choose a shorter one",
         _ => return words(error),
     };
     advice.into()

@@ -86,7 +86,7 @@ fn a_whole_file_is_read() {
 #[test]
 fn errors_name_the_tensor_or_what_is_wrong_with_the_configuration() {
     type Case = (&'static [&'static str], fn(&mut Tensors, &mut String));
-    let cases: [Case; 10] = [
+    let cases: [Case; 11] = [
         (&["no tensor `up.1.bias`"], |v, _| v.retain(|t| t.0 != "up.1.bias")),
         (&["`head.weight`", "[18, 6, 1, 1]", "[18, 6]"], |v, _| {
             v.iter_mut().find(|t| t.0 == "head.weight").unwrap().1 = vec![18, 6];
@@ -98,6 +98,7 @@ fn errors_name_the_tensor_or_what_is_wrong_with_the_configuration() {
         (&["`network`", "halvings"], |_, n| *n = n.replace("32", "40")),
         (&["`network`", "channels"], |_, n| *n = n.replace("[6, 5]", "[6, 0]")),
         (&["`network`", "vertex 90071", "100"], |_, n| *n = n.replace("71", "90071")),
+        (&["`network`", "vertex 71 twice"], |_, n| *n = n.replace("89", "71")),
         (&["`network`", "looks for 0 points"], |_, n| *n = n.replace("[3, 5, 8, 13, 21, 34, 55, 71, 89]", "[]")),
     ];
     for (words, change) in cases {

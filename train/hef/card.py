@@ -2,7 +2,7 @@
 
     vultus eval generator --json noisy.json --sheet sheet.png
     vultus eval generator --fits exact --json exact.json
-    python -m train.hef.card --noisy noisy.json --exact exact.json --sheet sheet.png
+    python -m train.hef.card --noisy noisy.json --exact exact.json --sheet sheet.png --shards SHARDS --minutes 130 --limits limits.md
 """
 
 import argparse

@@ -53,9 +53,15 @@ def lit(row, gain):
 
 
 def draw(rng):
-    """(mirrored, gain): a coin, and for every other row a darker or tinted lamp; nothing gets lighter, for what was white would be more."""
-    gain = np.exp(rng.uniform(-0.35, 0) + rng.normal(0, 0.05, 3)) if rng.random() < 0.5 else np.ones(3)
-    return rng.random() < 0.5, torch.tensor(np.minimum(gain, 1), dtype=torch.float32)
+    """(mirrored, gain): a coin, and for every other row a darker and tinted lamp, from varnish to evening; nothing gets lighter, for what was white would be more.
+
+    Weak tints are not enough: a network that knows teeth as white paints them blue where everything else is yellow.
+    """
+    gain = np.ones(3)
+    if rng.random() < 0.5:
+        gain = np.exp(rng.normal(0, 0.15, 3))
+        gain *= np.exp(rng.uniform(-0.35, 0)) / gain.max()
+    return rng.random() < 0.5, torch.tensor(gain, dtype=torch.float32)
 
 
 def vary(row, which, other):

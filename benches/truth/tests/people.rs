@@ -2,12 +2,13 @@
 
 use std::path::Path;
 
+use vultus::align::{AlignWeights, Aligner};
 use vultus::assets::Assets;
 use vultus::avatar::AvatarFile;
 use vultus::compute::Compute;
 use vultus::face::{FaceModel, Placement, Points};
 use vultus::generator::hef::{Crop, Observer};
-use vultus_truth::{MARKS, Moment, NOISE, Part, bounds, disturbed, landmarks, motion, noise, project};
+use vultus_truth::{MARKS, Moment, NOISE, Part, bounds, disturbed, folders, landmarks, motion, noise, project};
 
 const SIDE: usize = 256;
 
@@ -97,4 +98,31 @@ fn motion_says_where_each_vertex_was() {
     assert!(nobody.iter().flatten().all(|v| *v == 0.0), "the background stands still");
     let middle = SIDE / 2 * SIDE + SIDE / 2;
     assert!((by_portrait[middle][0] - moved[middle][0]).abs() < 0.3, "{:?} {:?}", by_portrait[middle], moved[middle]);
+}
+
+#[test]
+fn the_shipped_network_brings_wrong_fits_nearer_and_leaves_right_ones_alone() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
+    let assets = Assets::locate(Some(&root.join("weights"))).expect("the weights folder");
+    let (model, shipped) = model_and_avatar();
+    let weights = AlignWeights::read(assets.weights("align.safetensors").expect("weights"), model.vertices());
+    let aligner = Aligner::new(weights.expect("weights of this face model"));
+    let correct = |avatar: &AvatarFile| aligner.correct(&Compute::Cpu, &model, avatar).expect("the CPU does not fail");
+    assert_eq!(correct(&shipped), shipped);
+
+    let landmarks = Points::landmarks(&model);
+    let (mut before, mut after) = (0.0, 0.0);
+    for folder in folders(&root.join("benches/data/held")).expect("held-out people") {
+        let exact = folder.avatar().expect("an avatar");
+        assert_eq!(correct(&exact), exact, "{}", folder.name());
+        let truth = landmarks.project(&Placement::of(&exact));
+        let off = |avatar: &AvatarFile| {
+            let at = landmarks.project(&Placement::of(avatar));
+            at.iter().zip(&truth).map(|(p, q)| (p[0] - q[0]).powi(2) + (p[1] - q[1]).powi(2)).sum::<f64>().sqrt()
+        };
+        let fit = disturbed(&exact, &landmarks, &mut noise(&folder.name(), 1, 9));
+        before += off(&fit);
+        after += off(&correct(&fit));
+    }
+    assert!(after < 0.6 * before, "{before} → {after}");
 }

@@ -47,6 +47,11 @@ impl AlignConfig {
                 "looks for vertex {bad} of a face that has {vertices}; it was trained for another face model"
             ));
         }
+        let mut sorted = points.clone();
+        sorted.sort_unstable();
+        if let Some(twice) = sorted.windows(2).find(|w| w[0] == w[1]) {
+            return Err(format!("looks for vertex {} twice", twice[0]));
+        }
         // Two pixels at the bottom at least.
         if *crop > LIMIT || widths.len() > 10 || *crop < 2 << widths.len() || !crop.is_multiple_of(1 << widths.len()) {
             return Err(format!("has a crop of {crop}, which {} halvings do not divide", widths.len()));

@@ -35,6 +35,11 @@ pub const LIGHT: usize = 27;
 /// Number of pose coefficients.
 pub const POSE: usize = 6;
 
+/// Coefficients that no fit of a face reaches; identity is in standard deviations.
+const FARTHEST_ALPHA: f32 = 20.0;
+const FARTHEST_BETA: f32 = 4.0;
+/// Metres.
+const FARTHEST_AWAY: f32 = -100.0;
 /// Smallest and largest side of a portrait, pixels. The upper end bounds what a hostile file can make us allocate.
 const SIDE_RANGE: std::ops::RangeInclusive<u32> = 64..=4096;
 
@@ -207,12 +212,20 @@ impl AvatarFile {
     /// Whether camera and pose can have taken the portrait.
     pub(crate) fn check_geometry(&self, file: &str) -> Result<(), AvatarError> {
         let [focal, x, y] = self.camera;
-        let wrong = if !(0.1..=100.0).contains(&focal) {
+        let largest = |v: &[f32]| v.iter().fold(0.0f32, |most, v| most.max(v.abs()));
+        let (alpha, beta) = (largest(&self.alpha), largest(&self.beta));
+        let wrong = if alpha > FARTHEST_ALPHA || beta > FARTHEST_BETA {
+            format!(
+                "its largest identity and expression coefficients are {alpha} and {beta}; no face is beyond {FARTHEST_ALPHA} and {FARTHEST_BETA}"
+            )
+        } else if !(0.1..=100.0).contains(&focal) {
             format!("camera focal length is {focal} image heights, expected 0.1 to 100")
         } else if !(-1.0..=2.0).contains(&x) || !(-1.0..=2.0).contains(&y) {
             format!("camera centre ({x}, {y}) is far outside the picture")
         } else if self.pose[5] > -0.05 {
             format!("the head stands at z = {} m, expected in front of the camera (below -0.05 m)", self.pose[5])
+        } else if self.pose[5] < FARTHEST_AWAY {
+            format!("the head stands at z = {} m, too far away to be seen (beyond {FARTHEST_AWAY} m)", self.pose[5])
         } else {
             return Ok(());
         };
@@ -274,8 +287,14 @@ mod tests {
     }
 
     #[test]
-    fn impossible_cameras_are_refused() {
-        for (focal, z) in [(0.0, -1.0), (2.5, 1.0), (1e9, -1.0)] {
+    fn impossible_cameras_and_faces_are_refused() {
+        for change in [|a: &mut AvatarFile| a.alpha[79] = -1e30, |a: &mut AvatarFile| a.beta[3] = 5.0] {
+            let mut wrong = avatar();
+            change(&mut wrong);
+            let error = AvatarFile::parse("test.avatar", wrong.to_bytes().unwrap()).unwrap_err();
+            assert!(matches!(error, AvatarError::Geometry { .. }), "{error}");
+        }
+        for (focal, z) in [(0.0, -1.0), (2.5, 1.0), (2.5, -101.0), (1e9, -1.0)] {
             let mut wrong = avatar();
             wrong.camera[0] = focal;
             wrong.pose[5] = z;

@@ -7,7 +7,7 @@ use std::process::ExitCode;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Instant;
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, ensure};
 use clap::Parser;
 use vultus::align::{AlignWeights, Aligner};
 use vultus::assets::Assets;
@@ -66,6 +66,10 @@ fn run(arguments: &Arguments) -> Result<usize> {
     let folders = folders(&arguments.people)?;
     std::fs::create_dir_all(&arguments.out).with_context(|| format!("{} cannot be made", arguments.out.display()))?;
     let Arguments { fits, crop, side, seed, correct, .. } = *arguments;
+    ensure!(
+        !correct || fits >= 3,
+        "--correct corrects all fits but the first, which is exact, and the last; of {fits} that leaves none, say --fits 3 or more"
+    );
     let aligner = match correct {
         true => Some(Aligner::new(AlignWeights::read(assets.weights("align.safetensors")?, model.vertices())?)),
         false => None,
