@@ -10,11 +10,9 @@ from pathlib import Path
 import torch
 
 from ..half import save_half
-from ..hef.sheet import draw_curve
-from ..manifest import update
+from ..release import release
 from .data import CROP
 from .model import UP, WIDTHS, Align
-
 
 
 def export(checkpoint, folder):
@@ -34,14 +32,7 @@ def main():
     parser.add_argument("--weights", type=Path, default=Path("weights"))
     args = parser.parse_args()
     file, state = export(args.run / "last.pt", args.weights)
-    (args.weights / "cards").mkdir(exist_ok=True)
-    draw_curve(state["curve"], args.weights / "cards" / "align_curve.png")
-    update(
-        args.weights, file.name, licence="MIT OR Apache-2.0",
-        source="trained by train/align on path-traced pictures of random people made by train/crowd and train/blender from CC0 shape data",
-        how="python -m train.blender.crowd; python -m train.align.train; python -m train.align.export",
-    )
-    print(f"exported {file.name}: step {state['step']}, {state['seconds'] / 60:.0f} minutes of training")
+    release(args.weights, file, state, "align", [])
 
 
 if __name__ == "__main__":

@@ -13,10 +13,9 @@ from pathlib import Path
 import torch
 
 from ..half import save_half
-from ..manifest import update
+from ..release import release
 from .config import CONFIG, load_config, names
 from .model import Hef
-from .sheet import draw_curve
 
 
 def name_of(network, path=CONFIG):
@@ -50,14 +49,7 @@ def main():
     parser.add_argument("--suffix", default="")
     args = parser.parse_args()
     file, state = export(args.run / "last.pt", args.weights, suffix=args.suffix)
-    (args.weights / "cards").mkdir(exist_ok=True)
-    draw_curve(state["curve"], args.weights / "cards" / f"{file.stem}_curve.png")
-    update(
-        args.weights, file.name, licence="MIT OR Apache-2.0",
-        source="trained by train/hef on path-traced pictures of random people made by train/crowd and train/blender from CC0 shape data",
-        how="python -m train.blender.crowd; vultus-shards; python -m train.hef.train; python -m train.hef.export",
-    )
-    print(f"exported {file.name}: step {state['step']}, {state['seconds'] / 60:.0f} minutes of training")
+    release(args.weights, file, state, "hef", ["vultus-shards --correct"])
 
 
 if __name__ == "__main__":

@@ -59,13 +59,11 @@ impl Aligner {
     ) -> Result<AvatarFile, ComputeError> {
         let config = self.weights.config();
         // As in training, a pixel of the picture is about one of the crop.
-        let share = Crop::of(model, avatar, LARGEST).side / LARGEST as f32;
-        let size =
-            ((config.crop as f32 / share) as usize).clamp(SMALLEST, avatar.portrait.side.clamp(SMALLEST, LARGEST));
-        let crop = Crop::of(model, avatar, size);
-        let said = self.look(compute, &crop.portrait(avatar, size, config.crop))?;
-        let targets = targets(config, crop, size, &said);
-        Ok(answer(model, avatar, &targets, f64::from(crop.side) / size as f64).unwrap_or_else(|| avatar.clone()))
+        let crop = Crop::of(model, avatar, 1);
+        let largest = avatar.portrait.side.clamp(SMALLEST, LARGEST);
+        let size = ((config.crop as f32 / crop.side) as usize).clamp(SMALLEST, largest);
+        let said = self.look(compute, &crop.of_height(size).portrait(avatar, size, config.crop))?;
+        Ok(answer(model, avatar, &targets(config, crop, &said), crop.side).unwrap_or_else(|| avatar.clone()))
     }
 
     /// (2K, C/4, C/4) of the portrait (3, C, C).
@@ -82,7 +80,7 @@ impl Aligner {
 
 /// The avatar that `targets` suggest, if they are evidence against its fit and a fit's errors explain them; `side` of the crop in units of the
 /// picture's height.
-fn answer(model: &FaceModel, avatar: &AvatarFile, targets: &[Target], side: f64) -> Option<AvatarFile> {
+fn answer(model: &FaceModel, avatar: &AvatarFile, targets: &[Target], side: f32) -> Option<AvatarFile> {
     let fit = Placement::of(avatar);
     let which: Vec<usize> = targets.iter().map(|t| t.vertex).collect();
     let points = Points::vertices(model, &which);
@@ -90,14 +88,15 @@ fn answer(model: &FaceModel, avatar: &AvatarFile, targets: &[Target], side: f64)
     let mean =
         |square: &dyn Fn(usize) -> f64| ((0..targets.len()).map(square).sum::<f64>() / targets.len() as f64).sqrt();
     let apart = |a: [f64; 2], b: [f64; 2]| (a[0] - b[0]).hypot(a[1] - b[1]);
-    let independent = (INDEPENDENT / targets.len() as f64).sqrt();
-    let evidence = mean(&|k| (apart(before[k], targets[k].at) * targets[k].weight / independent).powi(2) / 2.0);
+    let evidence = mean(&|k| (apart(before[k], targets[k].at) * targets[k].weight).powi(2) / 2.0);
     if evidence.is_nan() || evidence <= EVIDENCE {
         return None;
     }
-    let better = held(&fit, &solve(model, &fit, targets)?);
+    let independent = (INDEPENDENT / targets.len() as f64).sqrt();
+    let targets: Vec<Target> = targets.iter().map(|t| Target { weight: independent * t.weight, ..*t }).collect();
+    let better = held(&fit, &solve(model, &fit, &targets)?);
     let after = points.project(&better);
-    if mean(&|k| apart(before[k], after[k]).powi(2)) > FARTHEST * side {
+    if mean(&|k| apart(before[k], after[k]).powi(2)) > FARTHEST * f64::from(side) {
         return None;
     }
     with(avatar, &better)
@@ -111,22 +110,21 @@ fn with(avatar: &AvatarFile, placement: &Placement) -> Option<AvatarFile> {
     (finite && next.check_geometry(&avatar.name).is_ok()).then_some(next)
 }
 
-/// What the network's `said` (2K, n, n) about a crop of a picture of `size`² pixels means for its points.
-fn targets(config: &AlignConfig, crop: Crop, size: usize, said: &[f32]) -> Vec<Target> {
+/// What the network's `said` (2K, n, n) about a crop, in units of the picture's height, means for its points; each weight is one over that point's own
+/// expected error.
+fn targets(config: &AlignConfig, crop: Crop, said: &[f32]) -> Vec<Target> {
     let count = config.points.len();
     let plane = said.len() / (2 * count);
     let side = plane.isqrt();
-    // Errors are in pixels of the crop, places in cells, whose centres are at ½; both of the picture's height.
-    let pixel = f64::from(crop.side) / (config.crop * size) as f64;
-    let cell = f64::from(crop.side) / (side * size) as f64;
-    let (left, top) = (f64::from(crop.left) / size as f64, f64::from(crop.top) / size as f64);
-    let independent = (INDEPENDENT / count as f64).sqrt();
+    // Errors are in pixels of the crop, places in cells, whose centres are at ½.
+    let [left, top, whole] = [crop.left, crop.top, crop.side].map(f64::from);
+    let (pixel, cell) = (whole / config.crop as f64, whole / side as f64);
     (config.points.iter().enumerate())
         .map(|(k, vertex)| {
             let (logits, errors) = (&said[k * plane..][..plane], &said[(count + k) * plane..][..plane]);
             let [x, y, error] = mean_place(logits, errors, side);
             let error = error.exp().clamp(ERROR[0], ERROR[1]) * pixel;
-            Target { vertex: *vertex, at: [left + x * cell, top + y * cell], weight: independent / error }
+            Target { vertex: *vertex, at: [left + x * cell, top + y * cell], weight: 1.0 / error }
         })
         .collect()
 }
@@ -194,11 +192,10 @@ mod tests {
         let config = config(front);
         let fit = Placement::of(&avatar);
         let truth = changed(&fit, &std::array::from_fn(|k| 0.4 * ((k * 7919) % 13) as f32 / 6.0 - 0.4));
-        // In units of the picture's height: a picture of one pixel.
         let crop = Crop::of(&model, &avatar, 1);
         let correct = |truth: &Placement, error| {
             let said = saying(&model, &config, crop, truth, error);
-            answer(&model, &avatar, &targets(&config, crop, 1, &said), f64::from(crop.side))
+            answer(&model, &avatar, &targets(&config, crop, &said), crop.side)
         };
         let before = apart(&landmarks, &fit, &truth);
         let sure = correct(&truth, 0.5).expect("there is evidence");
@@ -215,7 +212,7 @@ mod tests {
         assert!(correct(&elsewhere, 0.5).is_none(), "no fit is so wrong");
         let mut said = saying(&model, &config, crop, &truth, 0.5);
         said[3] = f32::NAN;
-        assert!(answer(&model, &avatar, &targets(&config, crop, 1, &said), 1.0).is_none(), "not a number");
+        assert!(answer(&model, &avatar, &targets(&config, crop, &said), 1.0).is_none(), "not a number");
     }
 
     #[test]

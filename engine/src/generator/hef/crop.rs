@@ -43,7 +43,7 @@ impl Crop {
         Self { left: x, top: y, side }
     }
 
-    /// Around the head of a portrait of `size`² pixels.
+    /// Around the head of a portrait of `size`² pixels; of 1: in units of the picture's height.
     pub fn of(model: &FaceModel, avatar: &AvatarFile, size: usize) -> Self {
         let placement = Placement::of(avatar);
         let size = size as f32;
@@ -52,6 +52,13 @@ impl Crop {
             .map(|[x, y]| [size * x, size * y, 0.0, 0.0])
             .collect();
         Self::around(&screen, &model.head_weight)
+    }
+
+    /// One in units of the picture's height, in pixels of a picture of `size`².
+    #[must_use]
+    pub fn of_height(&self, size: usize) -> Self {
+        let [left, top, side] = [self.left, self.top, self.side].map(|v| v * size as f32);
+        Self { left, top, side }
     }
 
     /// Where in the picture pixel `k` of the crop at `side` × `side` lies, in its pixels.
