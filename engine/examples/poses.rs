@@ -1,11 +1,14 @@
-//! Draws a sheet of pictures of one avatar: `poses AVATAR OUT.png [--size 512] [--tile 512] [NAME …]`; names are those of [`POSES`].
+//! Draws a sheet of pictures of one avatar: `poses AVATAR OUT.png [--size 512] [--crop x,y,w,h] [--nano] [--cut-out] [NAME …]`; names are those of [`POSES`]. `--nano` lets
+//! the network over them, `--cut-out` gives an alpha channel.
 #![allow(clippy::print_stdout, reason = "a tool that reports to its user")]
 
 use std::time::Instant;
 
+use vultus::align::{AlignWeights, Aligner};
 use vultus::assets::Assets;
 use vultus::compute::{Backend, Compute};
 use vultus::face::FaceModel;
+use vultus::generator::hef::HefWeights;
 use vultus::generator::{Generator, Method, OutputFormat, PortraitGenerator};
 
 /// Name, expression on top of the portrait's, degrees of pitch, yaw and roll.
@@ -89,6 +92,7 @@ const POSES: &[Pose] = &[
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     let mut size = 512;
     let mut crop: Option<[u32; 4]> = None;
+    let (mut nano, mut format) = (false, OutputFormat::Rgba);
     let mut words = Vec::new();
     let mut args = std::env::args().skip(1);
     while let Some(a) = args.next() {
@@ -99,16 +103,25 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
                     args.next().ok_or("--crop x,y,w,h")?.split(',').map(str::parse).collect::<Result<_, _>>()?;
                 crop = Some([v[0], v[1], v[2], v[3]]);
             }
+            "--nano" => nano = true,
+            "--cut-out" => format = OutputFormat::RgbaCutOut,
             _ => words.push(a),
         }
     }
     let [name, out, names @ ..] = &words[..] else { return Err("poses AVATAR OUT.png [NAME …]".into()) };
     let assets = Assets::locate(None)?;
     let model = FaceModel::read(assets.weights("face.safetensors")?)?;
-    let avatar = assets.avatar(name)?;
+    let mut avatar = assets.avatar(name)?;
     let start = Instant::now();
     let compute = Compute::open(Backend::Auto)?;
-    let mut generator = PortraitGenerator::new(&compute, &model, &avatar, size, OutputFormat::Rgba, Method::Geometric)?;
+    let mut weights = None;
+    if nano {
+        weights = Some(HefWeights::read(assets.weights("hef_nano.safetensors")?)?);
+        let align = AlignWeights::read(assets.weights("align.safetensors")?, model.vertices())?;
+        avatar = Aligner::new(align).correct(&compute, &model, &avatar)?;
+    }
+    let method = weights.as_ref().map_or(Method::Geometric, Method::Learned);
+    let mut generator = PortraitGenerator::new(&compute, &model, &avatar, size, format, method)?;
     println!("set-up {:.0} ms on {}", start.elapsed().as_secs_f64() * 1e3, compute.name());
 
     let picked: Vec<&Pose> = POSES.iter().filter(|p| names.is_empty() || names.iter().any(|n| n == p.0)).collect();

@@ -12,8 +12,11 @@ FACE = Path(__file__).parents[2] / "weights" / "face.safetensors"
 BETA, GAMMA, POSE = 80, 224, 251
 # Spherical harmonics that change their sign with x: x, xy, xz.
 ODD = (3, 4, 7)
-# Channels that hold colours, and x of the prior's flow.
-DRIVEN_COLOURS, SOURCE_COLOURS, FLOW_X = slice(0, 6), [0, 1, 2, 4, 5, 6], 10
+# Where red stands before green and blue; x of the prior's flow.
+COLOURS = (("driven", 0), ("driven", 3), ("source", 0), ("source", 4), ("truth", 0))
+FLOW_X = 10
+# BT.709.
+LUMA = torch.tensor([0.2126, 0.7152, 0.0722])
 
 
 def other_side(names):
@@ -41,31 +44,34 @@ def mirrored(row, other):
     return row
 
 
-def lit(row, gain):
-    """A row under a lamp of another colour: `gain` (3) of square roots of light."""
+def lit(row, gain, saturation=1.0):
+    """A row under a lamp of another colour: `gain` (3) of square roots of light. `saturation` below 1 is an old print or a grey day."""
+    mix = gain[:, None] * (saturation * torch.eye(3) + (1 - saturation) * LUMA)
+    colour = lambda planes: torch.einsum("ij,j...->i...", mix, planes)  # noqa: E731
     row = {k: v.clone() for k, v in row.items()}
-    plane = gain[:, None, None]
-    row["driven"][DRIVEN_COLOURS] *= plane.repeat(2, 1, 1)
-    row["source"][SOURCE_COLOURS] *= plane.repeat(2, 1, 1)
-    row["truth"] *= plane
-    row["style"][GAMMA:POSE] *= gain.square().repeat(9)
+    for key, first in COLOURS:
+        row[key][first : first + 3] = colour(row[key][first : first + 3])
+    lamp = gain.square()[:, None] * (saturation * torch.eye(3) + (1 - saturation) * LUMA)
+    row["style"][GAMMA:POSE] = (row["style"][GAMMA:POSE].view(9, 3) @ lamp.T).flatten()
     return row
 
 
 def draw(rng):
-    """(mirrored, gain): a coin, and for every other row a darker and tinted lamp, from varnish to evening; nothing gets lighter, for what was white would be more.
+    """(mirrored, gain, saturation): a coin, and for every other row a darker, tinted and paler picture, from varnish to evening; nothing gets lighter or more
+    colourful, for what was at the end of the scale would be more.
 
     Weak tints are not enough: a network that knows teeth as white paints them blue where everything else is yellow.
     """
-    gain = np.ones(3)
+    gain, saturation = np.ones(3), 1.0
     if rng.random() < 0.5:
         gain = np.exp(rng.normal(0, 0.15, 3))
         gain *= np.exp(rng.uniform(-0.35, 0)) / gain.max()
-    return rng.random() < 0.5, torch.tensor(gain, dtype=torch.float32)
+        saturation = rng.uniform(0.3, 1)
+    return rng.random() < 0.5, torch.tensor(gain, dtype=torch.float32), saturation
 
 
 def vary(row, which, other):
-    mirror, gain = which
+    mirror, gain, saturation = which
     if mirror:
         row = mirrored(row, other)
-    return row if (gain == 1).all() else lit(row, gain)
+    return row if saturation == 1 and (gain == 1).all() else lit(row, gain, saturation)

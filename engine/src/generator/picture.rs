@@ -68,7 +68,7 @@ pub(super) fn sample<const N: usize>(from: &[[f32; N]], size: usize, at: [f32; 2
     })
 }
 
-fn srgb_to_linear(byte: u8) -> f32 {
+pub(super) fn srgb_to_linear(byte: u8) -> f32 {
     let s = f64::from(byte) / 255.0;
     (if s <= 0.04045 { s / 12.92 } else { ((s + 0.055) / 1.055).powf(2.4) }) as f32
 }

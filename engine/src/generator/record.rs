@@ -8,7 +8,7 @@ use vultus_shaders::kernels::{
 
 use super::OutputFormat;
 use super::eyes::{SCALE, SIDE};
-use super::hef::{FrameTensors, LearnedPortrait};
+use super::hef::{FrameTensors, LearnedPortrait, Person};
 use super::setup::{STEP, Setup};
 use crate::avatar::AvatarFile;
 use crate::compute::{Grid, PlanBuilder, Tensor};
@@ -52,6 +52,8 @@ pub(super) struct Parts {
     pub paint: Tensor,
     /// ((S/2)², 2): blurred shares of mouth and eyeball.
     pub mask: Tensor,
+    /// (2, S², 4): the person premultiplied by the matte, then the background.
+    pub pictures: Tensor,
 }
 
 impl Parts {
@@ -63,7 +65,7 @@ impl Parts {
         avatar: &AvatarFile,
         linear: Tensor,
     ) -> FrameTensors {
-        let Self { face, warp, paint, mask } = *self;
+        let Self { face, warp, paint, mask, .. } = *self;
         let rendered = face::record_shading(plan, model, &Light::of(avatar), &face).rendered;
         FrameTensors { linear, rendered, warp, paint, mask }
     }
@@ -87,7 +89,8 @@ pub fn record(
         // The network knows people before their background, also where they are to be cut out.
         let seen = if cut_out { record_composite(plan, setup, &parts, true, true) } else { linear };
         let frame = parts.lit(plan, model, avatar, seen);
-        style = Some(portrait.record(plan, setup.size, &frame, linear, cut_out));
+        let person = cut_out.then_some(Person { linear, pictures: parts.pictures });
+        style = Some(portrait.record(plan, setup.size, &frame, person));
     }
     let picture = encode(plan, setup, linear, format);
     GeneratorTensors { beta: parts.face.beta, motion: parts.face.motion, style, picture }
@@ -119,7 +122,8 @@ pub(super) fn record_parts(plan: &mut PlanBuilder, model: &FaceModel, avatar: &A
     let eyes = plan.constant("eyes", &setup.eyes);
     let params = EyePaintParams { size: size as u32, side: SIDE as u32, scale: SCALE, shade: 0.45 };
     plan.dispatch(params, &[id, weights, triangles, look, eyes, mask, paint], Grid::image(size, size));
-    Parts { face, warp, paint, mask }
+    let pictures = plan.constant("portrait and background", &setup.pictures);
+    Parts { face, warp, paint, mask, pictures }
 }
 
 /// Records what warp and paint make of the portrait: (S², 4) linear light, edges smoothed, and alpha. Without `background` the person is cut out;
@@ -132,8 +136,7 @@ pub(super) fn record_composite(
     effects: bool,
 ) -> Tensor {
     let size = setup.size;
-    let Parts { face, warp, paint, .. } = *parts;
-    let pictures = plan.constant("portrait and background", &setup.pictures);
+    let Parts { face, warp, paint, pictures, .. } = *parts;
     let stepped = plan.temp("picture with steps", 4 * size * size);
     let share = |yes: bool| if yes { 1.0 } else { 0.0 };
     plan.dispatch(

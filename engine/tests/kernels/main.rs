@@ -14,9 +14,12 @@ mod depthwise_conv1d;
 mod eye_paint;
 mod face_scene;
 mod hef_blend;
+mod hef_bound;
+mod hef_cut_out;
 mod hef_finish;
 mod hef_inputs;
 mod hef_need;
+mod hef_range;
 mod interior_mask;
 mod layer_norm;
 mod linear;
@@ -144,9 +147,12 @@ fn cases() -> Vec<Case> {
         depthwise_conv1d::cases(),
         eye_paint::cases(),
         hef_blend::cases(),
+        hef_bound::cases(),
+        hef_cut_out::cases(),
         hef_finish::cases(),
         hef_inputs::cases(),
         hef_need::cases(),
+        hef_range::cases(),
         interior_mask::cases(),
         layer_norm::cases(),
         linear::cases(),

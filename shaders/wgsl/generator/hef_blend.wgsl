@@ -1,5 +1,4 @@
 // Lays HEF's changes over the picture they belong to, fading towards the crop's edges. Where nothing changes the picture stays as it is to the bit.
-// Of a person who is cut out also alpha becomes the network's matte, by need; colours keep their straight value.
 struct Params {
     size: u32,
     crop: u32,
@@ -7,15 +6,10 @@ struct Params {
     top: f32,
     step: f32, // px of the picture for one of the crop
     fade: f32, // how far from its edges the crop counts in full, px of the crop
-    cut_out: u32,
 }
 @group(0) @binding(0) var<uniform> p: Params;
 @group(0) @binding(1) var<storage, read> result: array<f32>; // (6, crop, crop): see hef_finish
-@group(0) @binding(2) var<storage, read> driven: array<f32>; // (16, crop, crop): see hef_inputs
-@group(0) @binding(3) var<storage, read_write> linear: array<vec4<f32>>; // (size²): RGB · alpha, alpha
-
-const MATTE = 3u;
-const NEED = 13u;
+@group(0) @binding(2) var<storage, read_write> linear: array<vec4<f32>>; // (size²): RGB over the background, 1
 
 @compute @workgroup_size(8, 8)
 fn main(@builtin(global_invocation_id) id: vec3<u32>) {
@@ -36,21 +30,11 @@ fn main(@builtin(global_invocation_id) id: vec3<u32>) {
         let k = (c * p.crop + i.y) * p.crop + i.x;
         change[c] = mix(mix(result[k], result[k + 1u], t.x), mix(result[k + p.crop], result[k + p.crop + 1u], t.x), t.y);
     }
-    let share = min(margin / p.fade, 1.0);
-    let to = id.y * p.size + id.x;
-    let before = linear[to];
-    var alpha = before.w;
-    if (p.cut_out == 1u) {
-        let m = (MATTE * p.crop + i.y) * p.crop + i.x;
-        let n = (NEED * p.crop + i.y) * p.crop + i.x;
-        let matte = mix(mix(result[m], result[m + 1u], t.x), mix(result[m + p.crop], result[m + p.crop + 1u], t.x), t.y);
-        let need = mix(mix(driven[n], driven[n + 1u], t.x), mix(driven[n + p.crop], driven[n + p.crop + 1u], t.x), t.y);
-        alpha = mix(alpha, clamp(matte, 0.0, 1.0), need * share);
-    }
-    if (all(change == vec3<f32>(0.0)) && alpha == before.w) {
+    if (all(change == vec3<f32>(0.0))) {
         return;
     }
-    let straight = max(before.xyz, vec3<f32>(0.0)) / max(before.w, 1e-4);
-    let light = max(sqrt(straight) + change * share, vec3<f32>(0.0));
-    linear[to] = vec4<f32>(light * light * alpha, alpha);
+    let k = id.y * p.size + id.x;
+    let before = linear[k];
+    let light = max(sqrt(max(before.xyz, vec3<f32>(0.0))) + change * min(margin / p.fade, 1.0), vec3<f32>(0.0));
+    linear[k] = vec4<f32>(light * light, before.w);
 }

@@ -55,10 +55,20 @@ def test_a_lamp_colours_everything_alike():
     assert torch.allclose(after["style"][224:251], before["style"][224:251] * (gain**2).repeat(9)) and same(before, row())
 
 
+def test_a_pale_print_keeps_its_luma_and_ends_in_grey():
+    before, ones, luma = row(), torch.ones(3), lambda c: torch.einsum("i,ixy->xy", vary.LUMA, c)
+    half, grey = vary.lit(before, ones, 0.5), vary.lit(before, ones, 0.0)
+    for key, first in vary.COLOURS:
+        a, b, c = (r[key][first : first + 3] for r in (before, half, grey))
+        assert torch.allclose(luma(a), luma(b)) and torch.allclose(c, luma(a).expand(3, 8, 8)), (key, first)
+        assert torch.allclose(b, (a + c) / 2) and not torch.allclose(a, b)
+    assert same(vary.lit(before, ones, 1.0), before)
+
+
 def test_draws_are_seeded_and_never_lighten():
     rng = np.random.default_rng(1)
     drawn = [vary.draw(rng) for _ in range(200)]
-    assert all((gain > 0.2).all() and (gain <= 1).all() for _, gain in drawn)
-    assert 70 < sum(mirror for mirror, _ in drawn) < 130 and 70 < sum(bool((gain == 1).all()) for _, gain in drawn) < 130
+    assert all((gain > 0.2).all() and (gain <= 1).all() and 0 < saturation <= 1 for _, gain, saturation in drawn)
+    assert 70 < sum(mirror for mirror, _, _ in drawn) < 130 and 70 < sum(bool((gain == 1).all()) for _, gain, _ in drawn) < 130
     again = np.random.default_rng(1)
-    assert all(m == n and torch.equal(g, h) for (m, g), (n, h) in zip(drawn, [vary.draw(again) for _ in range(200)]))
+    assert all(m == n and torch.equal(g, h) and s == t for (m, g, s), (n, h, t) in zip(drawn, [vary.draw(again) for _ in range(200)]))

@@ -1,8 +1,10 @@
 //! The square of the picture that the network sees, and the way in and out of it.
 
-use vultus_shaders::kernels::{HefBlendParams, HefInputsParams, HefNeedParams};
+use vultus_shaders::kernels::{
+    HefBlendParams, HefBoundParams, HefCutOutParams, HefInputsParams, HefNeedParams, HefRangeParams,
+};
 
-use super::{DRIVEN, HefConfig};
+use super::DRIVEN;
 use crate::avatar::AvatarFile;
 use crate::compute::{Grid, PlanBuilder, Tensor};
 use crate::face::{FaceModel, Placement};
@@ -117,17 +119,16 @@ pub fn record_inputs(plan: &mut PlanBuilder, side: usize, crop: Crop, size: usiz
     driven
 }
 
-/// Records that `result` of [`super::record`], made from `driven`, is laid over `linear` (S², 4); where the person is cut out the matte changes alpha.
-pub fn record_blend(
-    plan: &mut PlanBuilder,
-    config: &HefConfig,
-    crop: Crop,
-    size: usize,
-    [result, driven]: [Tensor; 2],
-    linear: Tensor,
-    cut_out: bool,
-) {
-    let side = config.crop;
+/// Records that the colours of `result` of [`super::record`] stay among those that the composite has nearby.
+pub(in crate::generator) fn record_bound(plan: &mut PlanBuilder, side: usize, [driven, result]: [Tensor; 2]) {
+    let cells = side / 4;
+    let range = plan.temp("range of colours", 6 * cells * cells);
+    plan.dispatch(HefRangeParams { crop: side as u32 }, &[driven, range], Grid::image(cells, cells));
+    plan.dispatch(HefBoundParams { crop: side as u32 }, &[driven, range, result], Grid::image(side, side));
+}
+
+/// Records that `result` of [`super::record`] is laid over `linear` (S², 4).
+pub fn record_blend(plan: &mut PlanBuilder, side: usize, crop: Crop, size: usize, result: Tensor, linear: Tensor) {
     let params = HefBlendParams {
         size: size as u32,
         crop: side as u32,
@@ -135,9 +136,37 @@ pub fn record_blend(
         top: crop.top,
         step: crop.side / side as f32,
         fade: FADE * side as f32,
-        cut_out: u32::from(cut_out),
     };
-    plan.dispatch(params, &[result, driven, linear], Grid::image(size, size));
+    plan.dispatch(params, &[result, linear], Grid::image(size, size));
+}
+
+/// Who is to be cut out.
+#[derive(Clone, Copy, Debug)]
+pub(in crate::generator) struct Person {
+    /// (S², 4) the geometric generator's person, premultiplied; becomes the network's where there is need.
+    pub linear: Tensor,
+    /// (2, S², 4): portrait, then background.
+    pub pictures: Tensor,
+}
+
+/// Records that `person` is cut out of `picture` (S², 4), over which `result`, made from `driven`, was laid.
+pub(in crate::generator) fn record_cut_out(
+    plan: &mut PlanBuilder,
+    side: usize,
+    crop: Crop,
+    size: usize,
+    [result, driven, picture]: [Tensor; 3],
+    person: Person,
+) {
+    let params = HefCutOutParams {
+        size: size as u32,
+        crop: side as u32,
+        left: crop.left,
+        top: crop.top,
+        step: crop.side / side as f32,
+        fade: FADE * side as f32,
+    };
+    plan.dispatch(params, &[result, driven, picture, person.pictures, person.linear], Grid::image(size, size));
 }
 
 #[cfg(test)]

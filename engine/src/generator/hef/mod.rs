@@ -14,6 +14,7 @@ mod weights;
 
 pub use config::{HefConfig, Up};
 pub use crop::{Crop, FrameTensors, record_blend, record_inputs};
+pub(in crate::generator) use crop::{Person, record_bound, record_cut_out};
 pub use observe::{Observation, Observer, Style};
 pub use portrait::LearnedPortrait;
 pub use record::{HefInputs, HefOutputs, record, record_source};

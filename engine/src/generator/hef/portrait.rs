@@ -1,8 +1,8 @@
 //! A portrait that the network has seen: everything of it that frames share.
 
 use super::{
-    Crop, FrameTensors, HefInputs, HefWeights, Observer, STYLE_WORDS, record, record_blend, record_inputs,
-    record_source,
+    Crop, FrameTensors, HefInputs, HefWeights, Observer, Person, STYLE_WORDS, record, record_blend, record_bound,
+    record_cut_out, record_inputs, record_source,
 };
 use crate::avatar::AvatarFile;
 use crate::compute::{Compute, PlanBuilder, Tensor};
@@ -45,15 +45,14 @@ impl LearnedPortrait {
         Ok(Self { weights: weights.clone(), crop, pixels: super::portrait(&source, side), pyramid })
     }
 
-    /// Records a frame of `size` × `size`: what the network sees of `frame` changes `linear`, and where the person is cut out the alpha too. Gives the
+    /// Records a frame of `size` × `size`: `frame.linear`, which the network sees, is changed, and out of it `person` is cut, if asked for. Gives the
     /// input (260) for [`super::Style::words`].
     pub(in crate::generator) fn record(
         &self,
         plan: &mut PlanBuilder,
         size: usize,
         frame: &FrameTensors,
-        linear: Tensor,
-        cut_out: bool,
+        person: Option<Person>,
     ) -> Tensor {
         let config = self.weights.config();
         let inputs = HefInputs {
@@ -63,7 +62,57 @@ impl LearnedPortrait {
             pyramid: self.pyramid.iter().map(|level| plan.constant("F^s", level)).collect(),
         };
         let made = record(plan, &self.weights, &inputs, 1, false);
-        record_blend(plan, config, self.crop, size, [made.result, inputs.driven], linear, cut_out);
+        let side = config.crop;
+        if config.prior {
+            record_bound(plan, side, [inputs.driven, made.result]);
+        }
+        record_blend(plan, side, self.crop, size, made.result, frame.linear);
+        if let Some(person) = person {
+            record_cut_out(plan, side, self.crop, size, [made.result, inputs.driven, frame.linear], person);
+        }
         inputs.style
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::assets::Assets;
+
+    use crate::compute::Compute;
+    use crate::face::FaceModel;
+    use crate::generator::hef::HefWeights;
+    use crate::generator::picture::{Layers, srgb_to_linear};
+    use crate::generator::{Generator, Method, OutputFormat, PortraitGenerator};
+
+    #[test]
+    fn a_cut_out_over_its_own_background_is_the_picture() {
+        let assets = Assets::embedded();
+        let model = FaceModel::read(assets.weights("face.safetensors").expect("weights")).expect("a face model");
+        let weights = HefWeights::read(assets.weights("hef_nano.safetensors").expect("weights")).expect("nano");
+        let size = 256;
+        let jaw = model.expression_index("jawOpen").expect("an ARKit name");
+        for name in ["amara", "ingrid", "lea"] {
+            let avatar = assets.avatar(name).expect("a built-in avatar");
+            let mut beta = avatar.beta;
+            beta[jaw] = 0.3;
+            let [picture, person] = [OutputFormat::Rgba, OutputFormat::RgbaCutOut].map(|format| {
+                let method = Method::Learned(&weights);
+                let mut generator =
+                    PortraitGenerator::new(&Compute::Cpu, &model, &avatar, size, format, method).expect("a good size");
+                generator.frame(&beta, &[0.0, 0.2, 0.05, 0.0, 0.0, 0.0]).expect("the CPU is there").bytes.to_vec()
+            });
+            let background = Layers::new(&avatar, size).background;
+            let mut sum = 0.0;
+            let pixels = picture.chunks_exact(4).zip(person.chunks_exact(4)).zip(&background);
+            for ((picture, person), background) in pixels {
+                let alpha = f32::from(person[3]) / 255.0;
+                for c in 0..3 {
+                    let laid = alpha * srgb_to_linear(person[c]) + (1.0 - alpha) * background[c];
+                    sum += (laid.max(0.0).sqrt() - srgb_to_linear(picture[c]).sqrt()).powi(2);
+                }
+            }
+            let psnr = -10.0 * (sum / (3 * size * size) as f32).log10();
+            assert!(psnr > 48.0, "{name}: {psnr:.1} dB");
+        }
     }
 }

@@ -1,0 +1,56 @@
+//! Twin of `hef_bound.wgsl`.
+
+use rayon::prelude::*;
+
+use super::crop::Axis;
+use super::field::mix;
+use super::hef_range::CELL;
+use super::planes::Planes;
+use super::ycocg::{rgb, ycocg};
+use crate::kernels::HefBoundParams;
+
+/// Rows that a task holds.
+const ROWS: usize = 8;
+
+/// HEF's colours, held to those nearby; see the WGSL file.
+pub fn hef_bound(p: &HefBoundParams, driven: &[f32], range: &[f32], result: &mut [f32]) {
+    let crop = p.crop as usize;
+    let (cells, plane) = (crop / CELL, crop * crop);
+    let axis = Axis { start: 0.0, step: CELL as f32, crop: cells, size: crop };
+    let columns = axis.places();
+    let planes = Planes { batch: 1, total: 6, first: 0, count: 3, width: crop, height: crop };
+    let mut pieces = planes.cut(result, ROWS, 6);
+    pieces.par_iter_mut().with_max_len(1).for_each_init(
+        || vec![[0.0f32; 6]; cells],
+        |bounds, piece| {
+            let row = piece.row;
+            let [red, green, blue] = &mut piece.lines[..] else { return };
+            let lines = red.chunks_exact_mut(crop).zip(green.chunks_exact_mut(crop)).zip(blue.chunks_exact_mut(crop));
+            for (r, ((red, green), blue)) in lines.enumerate() {
+                let y = axis.place(row + r);
+                // The bounds at this row first, then between its columns.
+                for (x, to) in bounds.iter_mut().enumerate() {
+                    let at = |n: usize, y: usize| range[(n * cells + y) * cells + x];
+                    *to = std::array::from_fn(|n| mix(at(n, y.first), at(n, y.first + 1), y.t));
+                }
+                let line = |c: usize| &driven[c * plane + (row + r) * crop..][..crop];
+                let before = [line(0), line(1), line(2)];
+                for (x, place) in columns.iter().enumerate() {
+                    let change = [red[x], green[x], blue[x]];
+                    if change == [0.0; 3] {
+                        continue;
+                    }
+                    let before = before.map(|line| line[x]);
+                    let made = ycocg(std::array::from_fn(|c| before[c] + change[c]));
+                    let (left, right) = (bounds[place.first], bounds[place.first + 1]);
+                    let bound = |n: usize| mix(left[n], right[n], place.t);
+                    let held: [f32; 3] = std::array::from_fn(|c| made[c].max(bound(c)).min(bound(c + 3)));
+                    if held != made {
+                        let held = rgb(held);
+                        (red[x], green[x], blue[x]) = (held[0] - before[0], held[1] - before[1], held[2] - before[2]);
+                    }
+                }
+            }
+        },
+    );
+}

@@ -1,0 +1,44 @@
+// Holds HEF's colours to those that the composite has nearby, as temporal anti-aliasing holds its history (neighbourhood clamp in YCoCg; Karis 2014):
+// what the network makes of people unlike those it has seen can then be blurred or misplaced, but no colour that nobody has there.
+struct Params {
+    crop: u32, // a multiple of 4
+}
+@group(0) @binding(0) var<uniform> p: Params;
+@group(0) @binding(1) var<storage, read> driven: array<f32>; // (16, crop, crop): see hef_inputs
+@group(0) @binding(2) var<storage, read> range: array<f32>; // (6, crop / 4, crop / 4): see hef_range
+@group(0) @binding(3) var<storage, read_write> result: array<f32>; // (6, crop, crop): see hef_finish; 0–2 change
+
+const CELL = 4u;
+
+@compute @workgroup_size(8, 8)
+fn main(@builtin(global_invocation_id) id: vec3<u32>) {
+    if (id.x >= p.crop || id.y >= p.crop) {
+        return;
+    }
+    let plane = p.crop * p.crop;
+    let k = id.y * p.crop + id.x;
+    let change = vec3<f32>(result[k], result[k + plane], result[k + 2u * plane]);
+    if (all(change == vec3<f32>(0.0))) {
+        return;
+    }
+    let before = vec3<f32>(driven[k], driven[k + plane], driven[k + 2u * plane]);
+    let c = before + change;
+    let cells = p.crop / CELL;
+    let q = clamp((vec2<f32>(id.xy) + 0.5) / f32(CELL) - 0.5, vec2<f32>(0.0), vec2<f32>(f32(cells) - 1.0));
+    let i = min(vec2<u32>(q), vec2<u32>(cells - 2u));
+    let t = q - vec2<f32>(i);
+    var bounds: array<f32, 6>;
+    for (var n = 0u; n < 6u; n++) {
+        let at = (n * cells + i.y) * cells + i.x;
+        bounds[n] = mix(mix(range[at], range[at + 1u], t.x), mix(range[at + cells], range[at + cells + 1u], t.x), t.y);
+    }
+    let made = vec3<f32>(0.5 * c.y + 0.25 * (c.x + c.z), 0.5 * (c.x - c.z), 0.5 * c.y - 0.25 * (c.x + c.z));
+    let held = clamp(made, vec3<f32>(bounds[0], bounds[1], bounds[2]), vec3<f32>(bounds[3], bounds[4], bounds[5]));
+    if (all(held == made)) {
+        return;
+    }
+    let rest = held.x - held.z;
+    result[k] = rest + held.y - before.x;
+    result[k + plane] = held.x + held.z - before.y;
+    result[k + 2u * plane] = rest - held.y - before.z;
+}

@@ -1,0 +1,60 @@
+// Cuts the person out of a picture that HEF has changed. The network knows them before their own background: what of its picture is not background by its
+// matte is the person, premultiplied, and laid over that background again they give its picture exactly. The matte may
+// say nothing that the picture belies. A colour darker than the background, or lighter than white over it, tells how much of the person there is at least;
+// what differs from the background stays a person if the geometric cut-out had one, and what does not becomes none. Where there is no need that cut-out
+// stays, to the bit.
+struct Params {
+    size: u32,
+    crop: u32,
+    left: f32, // of the crop, px of the picture
+    top: f32,
+    step: f32, // px of the picture for one of the crop
+    fade: f32, // how far from its edges the crop counts in full, px of the crop
+}
+@group(0) @binding(0) var<uniform> p: Params;
+@group(0) @binding(1) var<storage, read> result: array<f32>; // (6, crop, crop): see hef_finish
+@group(0) @binding(2) var<storage, read> driven: array<f32>; // (16, crop, crop): see hef_inputs
+@group(0) @binding(3) var<storage, read> picture: array<vec4<f32>>; // (size²): RGB over the background, with HEF's changes
+@group(0) @binding(4) var<storage, read> pictures: array<vec4<f32>>; // (2 · size²): portrait, then background (RGB, 0)
+@group(0) @binding(5) var<storage, read_write> person: array<vec4<f32>>; // (size²): RGB · alpha, alpha
+
+const MATTE = 3u;
+const NEED = 13u;
+// How far a picture of the background alone may be from the background, linear light.
+const NOISE = 0.02;
+// Between which differences of square roots of light a picture gets certain not to be the background.
+const ALIKE = 0.03;
+const OTHER = 0.12;
+
+@compute @workgroup_size(8, 8)
+fn main(@builtin(global_invocation_id) id: vec3<u32>) {
+    if (id.x >= p.size || id.y >= p.size) {
+        return;
+    }
+    let at = (vec2<f32>(id.xy) + 0.5 - vec2<f32>(p.left, p.top)) / p.step;
+    let side = f32(p.crop);
+    let margin = min(min(at.x, at.y), min(side - at.x, side - at.y));
+    if (margin <= 0.0) {
+        return;
+    }
+    let q = clamp(at - 0.5, vec2<f32>(0.0), vec2<f32>(side - 1.0));
+    let i = min(vec2<u32>(q), vec2<u32>(p.crop - 2u));
+    let t = q - vec2<f32>(i);
+    let n = (NEED * p.crop + i.y) * p.crop + i.x;
+    let need = mix(mix(driven[n], driven[n + 1u], t.x), mix(driven[n + p.crop], driven[n + p.crop + 1u], t.x), t.y);
+    if (need <= 0.0) {
+        return;
+    }
+    let m = (MATTE * p.crop + i.y) * p.crop + i.x;
+    let matte = mix(mix(result[m], result[m + 1u], t.x), mix(result[m + p.crop], result[m + p.crop + 1u], t.x), t.y);
+    let k = id.y * p.size + id.x;
+    let behind = pictures[p.size * p.size + k].xyz;
+    let off = picture[k].xyz - behind;
+    let least = max((-off - NOISE) / max(behind, vec3<f32>(NOISE)), (off - NOISE) / max(1.0 - behind, vec3<f32>(NOISE)));
+    let apart = abs(sqrt(max(picture[k].xyz, vec3<f32>(0.0))) - sqrt(behind));
+    let other = smoothstep(ALIKE, OTHER, max(apart.x, max(apart.y, apart.z)));
+    let before = clamp(person[k].w, 0.0, 1.0);
+    let owned = clamp(max(matte, max(least.x, max(least.y, least.z))), before * other, mix(other, 1.0, before));
+    let alpha = mix(person[k].w, owned, need * min(margin / p.fade, 1.0));
+    person[k] = vec4<f32>(off + alpha * behind, alpha);
+}
