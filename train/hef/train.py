@@ -91,9 +91,9 @@ class Trainer:
         NotFinite, naming the step and what was not finite; the weights are still those before it.
         """
         batch = {k: v.to(self.device) if v is not None else None for k, v in batch.items()}
-        for optimizer, base in ((self.optimizer, self.train["rate"]), (self.critic_optimizer, self.train["rate_critic"])):
-            for group in optimizer.param_groups if optimizer else ():
-                group["lr"] = base * self.rate(progress) * group.get("share", 1.0)
+        # The critic's rate stays, for it begins late.
+        for group in self.optimizer.param_groups:
+            group["lr"] = self.train["rate"] * self.rate(progress) * group["share"]
         with torch.autocast(torch.device(self.device).type, torch.bfloat16, enabled=self.half):
             out = self.forward(batch["driven"], batch["source"], batch["style"])
         parts = self.parts(batch, out)
@@ -125,6 +125,7 @@ class Trainer:
             whole = loss + self.weights["r1"] * self.weights["r1_every"] / 2 * losses.r1_penalty(self.critic, batch["truth"], rendered)
         self.critic_optimizer.zero_grad()
         whole.backward()
+        torch.nn.utils.clip_grad_norm_(self.critic.parameters(), self.train["clip"])
         self.critic_optimizer.step()
         return loss
 

@@ -21,6 +21,8 @@ pub(super) struct Eyes {
     pub direction: Vec<[f32; 2]>,
     /// Linear colour of the white.
     pub white: [f32; 3],
+    /// By how much each channel of the light differs from white, as far as the eyes tell; their mean is 1.
+    pub tint: [f32; 3],
 }
 
 impl Eyes {
@@ -48,13 +50,16 @@ impl Eyes {
         }
         pale.sort_by(|a, b| luminance(*b).total_cmp(&luminance(*a)));
         pale.truncate((pale.len() / 3).max(1));
-        let seen_white =
-            if pale.len() > 8 { [0, 1, 2].map(|c| median(pale.iter().map(|p| p[c]))) } else { skin.map(|c| 1.2 * c) };
+        let seen_white = (pale.len() > 8).then(|| [0, 1, 2].map(|c| median(pale.iter().map(|p| p[c]))));
+        let tint = tint(seen_white, brightest);
+        let seen_white = seen_white.unwrap_or(skin.map(|c| 1.2 * c));
         let grey = (seen_white[0] + seen_white[1] + seen_white[2]) / 3.0;
-        let white = seen_white.map(|c| (0.35 * c + 0.65 * grey).clamp(0.4 * brightest, 2.2 * brightest));
+        let white = std::array::from_fn(|c| {
+            (0.35 * seen_white[c] + 0.65 * grey * tint[c]).clamp(0.4 * brightest, 2.2 * brightest)
+        });
 
         let pictures = maps.iter().flat_map(|map| complete(map, white)).collect();
-        Self { pictures, direction, white }
+        Self { pictures, direction, white, tint }
     }
 }
 
@@ -127,6 +132,20 @@ fn project(
             (layers.colour(at), sure)
         })
         .collect()
+}
+
+/// What the eyes' white tells of the light: neutral teeth look blue under old varnish. A white as dark as a shadow tells nothing; then teeth are ivory,
+/// which suits where a lamp's white would not. `brightest` is the highest channel of the skin.
+fn tint(white: Option<[f32; 3]>, brightest: f32) -> [f32; 3] {
+    // Of path-traced eyes under white lights: lids and lashes colour them.
+    const USUAL: [f32; 3] = [1.236, 0.942, 0.822];
+    const IVORY: [f32; 3] = [1.22, 1.04, 0.74];
+    let even = |c: [f32; 3]| c.map(|v| 3.0 * v / (c[0] + c[1] + c[2]));
+    let Some(white) = white.filter(|w| w.iter().all(|v| *v > 1e-4)) else { return IVORY };
+    let certain = smoothstep(0.28, 0.45, white[0].max(white[1]).max(white[2]) / brightest);
+    let seen = even(white);
+    let seen: [f32; 3] = std::array::from_fn(|c| (seen[c] / USUAL[c]).clamp(0.35, 2.0));
+    even(std::array::from_fn(|c| seen[c].powf(certain) * IVORY[c].powf(1.0 - certain)))
 }
 
 /// Fills what is not seen: the median colour at the same angle, held up to the white beyond the iris.

@@ -1,5 +1,6 @@
 //! Colours for what the portrait does not show: skin spread from where it is seen, and the mouth's inside.
 
+use super::eyes::Eyes;
 use super::light::{SkinLight, luminance, median};
 use super::picture::Layers;
 use super::seen::{SourceFace, smoothstep};
@@ -41,14 +42,14 @@ const LIPS: f32 = 0.3;
 const GLOW: [f32; 3] = [0.26, 0.105, 0.09];
 
 impl Paint {
-    /// `white` is the colour of the eyes' white in the portrait.
+    /// `eyes` tells the colour of their white, and of the light it is seen in.
     pub(super) fn new(
         model: &FaceModel,
         face: &SourceFace,
         zones: &Zones,
         layers: &Layers,
         light: &SkinLight,
-        white: [f32; 3],
+        eyes: &Eyes,
     ) -> Self {
         let v = model.vertices();
         let lips = model.mask(Mask::Lips);
@@ -83,7 +84,7 @@ impl Paint {
         }
         let spread = membrane(model, &start, &weight);
 
-        let shine = teeth_light(light.skin, white);
+        let shine = teeth_light(light.skin, eyes);
         let lip_depth = median((0..v).filter(|i| lips[*i] > 0.7).map(|i| face.shape[i][2]));
         let lining = only_lining(model);
         let usual_light = luminance(light.skin).max(1e-3);
@@ -156,12 +157,14 @@ pub(super) fn only_lining(model: &FaceModel) -> Vec<bool> {
     lining
 }
 
-/// Light on the teeth: a little brighter than the eyes' white, near the skin's own brightness, tinted like both.
-fn teeth_light(skin: [f32; 3], white: [f32; 3]) -> [f32; 3] {
+/// Light on the teeth: a little brighter than the eyes' white, near the skin's own brightness, tinted like both and like varnish or a lamp.
+fn teeth_light(skin: [f32; 3], eyes: &Eyes) -> [f32; 3] {
+    let white = eyes.white;
     let mean = |c: [f32; 3]| (c[0] + c[1] + c[2]) / 3.0;
     let usual = [1.75, 0.8, 0.45]; // the ratio of skin's channels to their mean under white light
-    let tint: [f32; 3] =
-        std::array::from_fn(|c| (white[c] / mean(white)).powf(0.25) * (skin[c] / mean(skin) / usual[c]).powf(0.2));
+    let tint: [f32; 3] = std::array::from_fn(|c| {
+        eyes.tint[c].powf(0.6) * (white[c] / mean(white)).powf(0.25) * (skin[c] / mean(skin) / usual[c]).powf(0.2)
+    });
     let brightest = skin[0].max(skin[1]).max(skin[2]);
     let level = (2.2 * mean(white)).clamp(1.2 * brightest, (1.75 * brightest).max(0.8)).min(1.2);
     tint.map(|t| t / mean(tint) * level)

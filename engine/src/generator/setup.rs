@@ -50,7 +50,7 @@ impl Setup {
         let zones = Zones::new(model);
         let light = SkinLight::fit(model, &face, &zones, &layers);
         let eyes = Eyes::new(model, &face, &layers, light.skin);
-        let paint = Paint::new(model, &face, &zones, &layers, &light, eyes.white);
+        let paint = Paint::new(model, &face, &zones, &layers, &light, &eyes);
 
         let lining = only_lining(model);
         let mut vertices = Vec::with_capacity(4 * model.vertices());

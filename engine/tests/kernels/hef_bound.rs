@@ -23,7 +23,9 @@ pub(crate) fn cases() -> Vec<Case> {
                     *v = 0.0;
                 }
             }
-            let bindings = vec![Data::F32(noise(3, 16 * crop * crop)), Data::F32(range), Data::F32(result)];
+            // Colours, and how much is inside of the mouth.
+            let driven = noise(3, 16 * crop * crop).iter().map(|v| 0.5 + 0.5 * v).collect();
+            let bindings = vec![Data::F32(driven), Data::F32(range), Data::F32(result)];
             let params = HefBoundParams { crop: crop as u32 };
             Case::new(params, bindings, Grid::image(crop, crop), Tolerance::chain(2 * cells, 1.0))
         })
@@ -34,25 +36,27 @@ pub(crate) fn cases() -> Vec<Case> {
 fn colours_stay_among_those_nearby_and_what_is_there_already_may_stay() {
     let crop = 32;
     let plane = crop * crop;
+    const INSIDE: std::ops::Range<usize> = 8 * 32 * 32..9 * 32 * 32;
     // A ramp and an edge, so that what is nearby is not what is anywhere.
-    let driven: Vec<f32> = (0..16 * plane)
+    let mut driven: Vec<f32> = (0..16 * plane)
         .map(|k| {
             let (x, y) = (k % crop, k / crop % crop);
             0.2 + 0.015 * x as f32 + if y > 20 { 0.3 } else { 0.0 } + 0.05 * (k / plane) as f32
         })
         .collect();
+    driven[INSIDE].fill(0.0);
     let mut range = vec![0.0f32; 6 * plane / 16];
     cpu::hef_range::hef_range(&HefRangeParams { crop: crop as u32 }, &driven, &mut range);
-    let held = |change: Vec<f32>| {
-        let mut result = change;
-        cpu::hef_bound::hef_bound(&HefBoundParams { crop: crop as u32 }, &driven, &range, &mut result);
+    let held = |change: &[f32], driven: &[f32]| {
+        let mut result = change.to_vec();
+        cpu::hef_bound::hef_bound(&HefBoundParams { crop: crop as u32 }, driven, &range, &mut result);
         result
     };
     let luma = |colours: &dyn Fn(usize) -> f32| 0.25 * colours(0) + 0.5 * colours(1) + 0.25 * colours(2);
     let before = |x: usize, y: usize| luma(&|c| driven[c * plane + y * crop + x]);
 
     let wild: Vec<f32> = noise(7, 6 * plane);
-    let result = held(wild.clone());
+    let result = held(&wild, &driven);
     let mut moved = 0;
     for (x, y) in (0..crop).flat_map(|y| (0..crop).map(move |x| (x, y))) {
         let here = luma(&|c| driven[c * plane + y * crop + x] + result[c * plane + y * crop + x]);
@@ -73,5 +77,12 @@ fn colours_stay_among_those_nearby_and_what_is_there_already_may_stay() {
             driven[there] - driven[k]
         })
         .collect();
-    assert!(held(copied.clone()) == copied);
+    assert!(held(&copied, &driven) == copied);
+
+    // Inside the mouth nothing moves far.
+    let mut mouth = driven.clone();
+    mouth[INSIDE].fill(1.0);
+    let result = held(&wild, &mouth);
+    let change = |k: usize| luma(&|c| result[c * plane + k]);
+    assert!((0..plane).all(|k| change(k).abs() < 0.031) && (0..plane).any(|k| change(k).abs() > 0.02));
 }

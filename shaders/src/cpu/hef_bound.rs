@@ -4,11 +4,14 @@ use rayon::prelude::*;
 
 use super::crop::Axis;
 use super::field::mix;
-use super::hef_range::CELL;
+use super::hef_range::{CELL, DARK};
 use super::planes::Planes;
 use super::ycocg::{rgb, ycocg};
 use crate::kernels::HefBoundParams;
 
+const INSIDE: usize = 8;
+/// See the WGSL file.
+const PAINTED: [f32; 3] = [0.03, 0.015, 0.015];
 /// Rows that a task holds.
 const ROWS: usize = 8;
 
@@ -34,7 +37,7 @@ pub fn hef_bound(p: &HefBoundParams, driven: &[f32], range: &[f32], result: &mut
                     *to = std::array::from_fn(|n| mix(at(n, y.first), at(n, y.first + 1), y.t));
                 }
                 let line = |c: usize| &driven[c * plane + (row + r) * crop..][..crop];
-                let before = [line(0), line(1), line(2)];
+                let (before, inside) = ([line(0), line(1), line(2)], line(INSIDE));
                 for (x, place) in columns.iter().enumerate() {
                     let change = [red[x], green[x], blue[x]];
                     if change == [0.0; 3] {
@@ -44,7 +47,20 @@ pub fn hef_bound(p: &HefBoundParams, driven: &[f32], range: &[f32], result: &mut
                     let made = ycocg(std::array::from_fn(|c| before[c] + change[c]));
                     let (left, right) = (bounds[place.first], bounds[place.first + 1]);
                     let bound = |n: usize| mix(left[n], right[n], place.t);
-                    let held: [f32; 3] = std::array::from_fn(|c| made[c].max(bound(c)).min(bound(c + 3)));
+                    let was = ycocg(before);
+                    let share = [made[1], made[2]].map(|v| v / (made[0].max(0.0) + DARK));
+                    let luma = made[0].max(bound(0)).min(bound(3));
+                    let held_share: [f32; 2] = std::array::from_fn(|c| share[c].max(bound(c + 1)).min(bound(c + 4)));
+                    let chroma = if luma == made[0] && held_share == share {
+                        [made[1], made[2]]
+                    } else {
+                        held_share.map(|v| v * (luma.max(0.0) + DARK))
+                    };
+                    let free = [luma, chroma[0], chroma[1]];
+                    let held: [f32; 3] = std::array::from_fn(|c| {
+                        let limit = mix(1.0, PAINTED[c], inside[x]);
+                        free[c].max(was[c] - limit).min(was[c] + limit)
+                    });
                     if held != made {
                         let held = rgb(held);
                         (red[x], green[x], blue[x]) = (held[0] - before[0], held[1] - before[1], held[2] - before[2]);

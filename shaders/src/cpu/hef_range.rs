@@ -9,6 +9,7 @@ use crate::kernels::HefRangeParams;
 pub(super) const CELL: usize = 4;
 /// See the WGSL file.
 const SLACK: f32 = 0.002;
+pub(super) const DARK: f32 = 0.15;
 
 type Bounds = [[f32; 3]; 2];
 
@@ -27,7 +28,8 @@ pub fn hef_range(p: &HefRangeParams, driven: &[f32], range: &mut [f32]) {
             let line = |c: usize| driven[c * plane + y * crop..][..crop].chunks_exact(CELL);
             for (((to, r), g), b) in own.iter_mut().zip(line(0)).zip(line(1)).zip(line(2)) {
                 for ((r, g), b) in r.iter().zip(g).zip(b) {
-                    let colour = ycocg([*r, *g, *b]);
+                    let [luma, co, cg] = ycocg([*r, *g, *b]);
+                    let colour = [luma, co / (luma.max(0.0) + DARK), cg / (luma.max(0.0) + DARK)];
                     *to = joined(*to, [colour, colour]);
                 }
             }
