@@ -211,7 +211,8 @@ fn frame(compute: &Compute, weights: &HefWeights) -> (Vec<f32>, Vec<f32>) {
             .collect(),
     };
     let made = hef::record(&mut plan, weights, &inputs, 1, false);
-    hef::record_blend(&mut plan, config.crop, crop, size, made.result, frame.linear);
+    let range = hef::record_range(&mut plan, config.crop, inputs.driven);
+    hef::record_blend(&mut plan, config.crop, crop, size, [made.result, range], frame.linear);
     plan.output(frame.linear);
     let mut executor = compute.executor(plan.finish());
     executor.write(frame.linear, &before);

@@ -72,6 +72,8 @@ def check(config):
         raise ValueError(
             f"the finest level {levels[-1]} times patch {config['patch']} must be the crop {config['crop']}; patch is 1 or 2"
         )
+    if config["crop"] < 8 or config["crop"] % 4:
+        raise ValueError(f"crop: {config['crop']}; a multiple of 4 from 8 on")
     if config["patch"] > 1 and len(levels) < 3:
         raise ValueError("levels: patch 2 needs three at least")
     for key in LISTS:

@@ -55,7 +55,8 @@ impl Eyes {
         let seen_white = seen_white.unwrap_or(skin.map(|c| 1.2 * c));
         let grey = (seen_white[0] + seen_white[1] + seen_white[2]) / 3.0;
         let white = std::array::from_fn(|c| {
-            (0.35 * seen_white[c] + 0.65 * grey * tint[c]).clamp(0.4 * brightest, 2.2 * brightest)
+            let lit = brightest * tint[c];
+            (0.35 * seen_white[c] + 0.65 * grey * tint[c]).clamp(0.25 * lit, 2.2 * lit)
         });
 
         let pictures = maps.iter().flat_map(|map| complete(map, white)).collect();
@@ -208,4 +209,26 @@ fn complete(map: &[([f32; 3], f32)], white: [f32; 3]) -> Vec<[f32; 4]> {
         }
     }
     out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::tint;
+
+    #[test]
+    fn the_white_of_the_eyes_tells_the_light() {
+        let near = |a: [f32; 3], b: [f32; 3]| a.iter().zip(b).all(|(a, b)| (a - b).abs() < 0.03);
+        // Path-traced under white light, as bright as the skin.
+        assert!(near(tint(Some([0.34, 0.26, 0.225]), 0.6), [1.0; 3]));
+        // Under old varnish: the same white without most of its blue.
+        let varnished = tint(Some([0.34, 0.2, 0.06]), 0.4);
+        assert!(varnished[2] < 0.6 && varnished[0] > 1.2, "{varnished:?}");
+        assert!((varnished.iter().sum::<f32>() - 3.0).abs() < 1e-4);
+        // In the shade, not to be seen, or black: no one knows, and whatever the colour is does not matter.
+        let ivory = tint(None, 0.5);
+        assert!(ivory[0] > ivory[1] && ivory[1] > ivory[2] && ivory[2] > 0.6, "{ivory:?}");
+        for white in [[0.14, 0.06, 0.02], [0.02, 0.06, 0.14], [0.0; 3]] {
+            assert!(near(tint(Some(white), 0.6), ivory), "{white:?}");
+        }
+    }
 }

@@ -8,7 +8,7 @@ use crate::scene::Scene;
 use crate::{Case, Data};
 
 pub(crate) fn cases() -> Vec<Case> {
-    [(64usize, 33usize, 5.3, 7.9, 1.2), (72, 65, -6.4, -3.1, 1.35), (71, 40, 20.0, 21.5, 0.5)]
+    [(64usize, 32usize, 5.3, 7.9, 1.2), (72, 68, -6.4, -3.1, 1.35), (71, 40, 20.0, 21.5, 0.5)]
         .into_iter()
         .map(|(size, crop, left, top, step)| {
             // A third of the crop changes nothing; some changes would make light negative.
@@ -19,7 +19,13 @@ pub(crate) fn cases() -> Vec<Case> {
                 }
             }
             let linear = Scene::unit(2, 4 * size * size).iter().map(|v| 0.05 + 0.95 * v).collect();
-            let bindings = vec![Data::F32(result), Data::F32(linear)];
+            let plane = (crop / 4usize).pow(2);
+            // Bounds that hold some pixels and not others.
+            let range = (0..6 * plane)
+                .zip(noise(4, 6 * plane))
+                .map(|(k, v)| 0.2 * v + if k / plane < 3 { 0.4 } else { 0.7 })
+                .collect();
+            let bindings = vec![Data::F32(result), Data::F32(range), Data::F32(linear)];
             let params = HefBlendParams { size: size as u32, crop: crop as u32, left, top, step, fade: 6.0 };
             Case::new(params, bindings, Grid::image(size, size), Tolerance::chain(2 * size, 1.0))
         })

@@ -1,4 +1,6 @@
 // Lays HEF's changes over the picture they belong to, fading towards the crop's edges. Where nothing changes the picture stays as it is to the bit.
+// The picture is finer than the crop: beside an edge a change that is meant for the mean of both sides would leave a bright or dark line, so luma is held
+// to what is nearby once more, here where the pixels are.
 struct Params {
     size: u32,
     crop: u32,
@@ -9,7 +11,14 @@ struct Params {
 }
 @group(0) @binding(0) var<uniform> p: Params;
 @group(0) @binding(1) var<storage, read> result: array<f32>; // (6, crop, crop): see hef_finish
-@group(0) @binding(2) var<storage, read_write> linear: array<vec4<f32>>; // (size²): RGB over the background, 1
+@group(0) @binding(2) var<storage, read> range: array<f32>; // (6, crop / 4, crop / 4): see hef_range
+@group(0) @binding(3) var<storage, read_write> linear: array<vec4<f32>>; // (size²): RGB over the background, 1
+
+const CELL = 4.0;
+
+fn luma(c: vec3<f32>) -> f32 {
+    return 0.5 * c.y + 0.25 * (c.x + c.z);
+}
 
 @compute @workgroup_size(8, 8)
 fn main(@builtin(global_invocation_id) id: vec3<u32>) {
@@ -35,6 +44,19 @@ fn main(@builtin(global_invocation_id) id: vec3<u32>) {
     }
     let k = id.y * p.size + id.x;
     let before = linear[k];
-    let light = max(sqrt(max(before.xyz, vec3<f32>(0.0))) + change * min(margin / p.fade, 1.0), vec3<f32>(0.0));
+    let root = sqrt(max(before.xyz, vec3<f32>(0.0)));
+    let made = root + change * min(margin / p.fade, 1.0);
+    let cells = p.crop / 4u;
+    let cell_at = clamp(at / CELL - 0.5, vec2<f32>(0.0), vec2<f32>(f32(cells) - 1.0));
+    let j = min(vec2<u32>(cell_at), vec2<u32>(cells - 2u));
+    let s = cell_at - vec2<f32>(j);
+    var bounds: array<f32, 2>;
+    for (var n = 0u; n < 2u; n++) {
+        let b = (3u * n * cells + j.y) * cells + j.x;
+        bounds[n] = mix(mix(range[b], range[b + 1u], s.x), mix(range[b + cells], range[b + cells + 1u], s.x), s.y);
+    }
+    let was = luma(root);
+    let held = clamp(luma(made), min(bounds[0], was), max(bounds[1], was));
+    let light = max(made + (held - luma(made)), vec3<f32>(0.0));
     linear[k] = vec4<f32>(light * light, before.w);
 }

@@ -32,6 +32,7 @@ def test_the_papers_two_sizes_differ_by_their_finest_level_only():
 
 @pytest.mark.parametrize("change", [
     {"levels": [4, 8, 12]}, {"patch": 4}, {"source": [1, 2]}, {"up": "sideways"}, {"flow_limit": 4}, {"style": [0, 1, 1]}, {"code": 6},
+    {"crop": 6, "levels": [3, 6], "patch": 1},
     {"levels": [8, 16], **{key: [1, 1] for key in ("encoder", "source", "style", "render", "mix")}},
 ])
 def test_configurations_that_do_not_fit_say_so(change):

@@ -129,6 +129,10 @@ impl HefConfig {
                 self.patch, self.crop
             ));
         }
+        // hef_range looks at cells of four pixels, two at least.
+        if self.crop < 8 || !self.crop.is_multiple_of(4) {
+            return Err(format!("crop: {}; a multiple of 4 from 8 on", self.crop));
+        }
         if self.patch > 1 && levels.len() < 3 {
             return Err("levels: patch 2 needs three at least".into());
         }
@@ -217,9 +221,10 @@ mod tests {
     #[test]
     fn what_does_not_fit_together_says_so() {
         type Change = fn(&mut HefConfig);
-        let changes: [(&str, Change); 8] = [
+        let changes: [(&str, Change); 9] = [
             ("levels", |c| c.levels[1] += 1),
             ("crop", |c| c.crop = 512),
+            ("multiple of 4", |c| (c.levels, c.patch, c.crop) = (vec![3, 6], 1, 6)),
             ("patch", |c| c.patch = 0),
             ("mix", |c| c.mix.truncate(1)),
             ("source", |c| c.source[0] = 0),

@@ -119,16 +119,28 @@ pub fn record_inputs(plan: &mut PlanBuilder, side: usize, crop: Crop, size: usiz
     driven
 }
 
-/// Records that the colours of `result` of [`super::record`] stay among those that the composite has nearby.
-pub(in crate::generator) fn record_bound(plan: &mut PlanBuilder, side: usize, [driven, result]: [Tensor; 2]) {
+/// Records which colours there are nearby in `driven`: (6, C/4, C/4).
+pub fn record_range(plan: &mut PlanBuilder, side: usize, driven: Tensor) -> Tensor {
     let cells = side / 4;
     let range = plan.temp("range of colours", 6 * cells * cells);
     plan.dispatch(HefRangeParams { crop: side as u32 }, &[driven, range], Grid::image(cells, cells));
+    range
+}
+
+/// Records that the colours of `result` of [`super::record`] stay in the `range` of those nearby.
+pub(in crate::generator) fn record_bound(plan: &mut PlanBuilder, side: usize, [driven, range, result]: [Tensor; 3]) {
     plan.dispatch(HefBoundParams { crop: side as u32 }, &[driven, range, result], Grid::image(side, side));
 }
 
 /// Records that `result` of [`super::record`] is laid over `linear` (S², 4).
-pub fn record_blend(plan: &mut PlanBuilder, side: usize, crop: Crop, size: usize, result: Tensor, linear: Tensor) {
+pub fn record_blend(
+    plan: &mut PlanBuilder,
+    side: usize,
+    crop: Crop,
+    size: usize,
+    [result, range]: [Tensor; 2],
+    linear: Tensor,
+) {
     let params = HefBlendParams {
         size: size as u32,
         crop: side as u32,
@@ -137,7 +149,7 @@ pub fn record_blend(plan: &mut PlanBuilder, side: usize, crop: Crop, size: usize
         step: crop.side / side as f32,
         fade: FADE * side as f32,
     };
-    plan.dispatch(params, &[result, linear], Grid::image(size, size));
+    plan.dispatch(params, &[result, range, linear], Grid::image(size, size));
 }
 
 /// Who is to be cut out.

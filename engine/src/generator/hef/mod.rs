@@ -13,7 +13,7 @@ mod record;
 mod weights;
 
 pub use config::{HefConfig, Up};
-pub use crop::{Crop, FrameTensors, record_blend, record_inputs};
+pub use crop::{Crop, FrameTensors, record_blend, record_inputs, record_range};
 pub(in crate::generator) use crop::{Person, record_bound, record_cut_out};
 pub use observe::{Observation, Observer, Style};
 pub use portrait::LearnedPortrait;

@@ -2,7 +2,7 @@
 
 use super::{
     Crop, FrameTensors, HefInputs, HefWeights, Observer, Person, STYLE_WORDS, record, record_blend, record_bound,
-    record_cut_out, record_inputs, record_source,
+    record_cut_out, record_inputs, record_range, record_source,
 };
 use crate::avatar::AvatarFile;
 use crate::compute::{Compute, PlanBuilder, Tensor};
@@ -63,10 +63,16 @@ impl LearnedPortrait {
         };
         let made = record(plan, &self.weights, &inputs, 1, false);
         let side = config.crop;
-        if config.prior {
-            record_bound(plan, side, [inputs.driven, made.result]);
-        }
-        record_blend(plan, side, self.crop, size, made.result, frame.linear);
+        let range = if config.prior {
+            let range = record_range(plan, side, inputs.driven);
+            record_bound(plan, side, [inputs.driven, range, made.result]);
+            range
+        } else {
+            // What knows nothing of the composite is not held to it.
+            let plane = (side / 4).pow(2);
+            plan.constant("no bounds", &[vec![f32::MIN; 3 * plane], vec![f32::MAX; 3 * plane]].concat())
+        };
+        record_blend(plan, side, self.crop, size, [made.result, range], frame.linear);
         if let Some(person) = person {
             record_cut_out(plan, side, self.crop, size, [made.result, inputs.driven, frame.linear], person);
         }
