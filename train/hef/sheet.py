@@ -56,14 +56,19 @@ def draw_curve(curve, path):
     names = [n for n in dict.fromkeys(k for row in curve for k in row) if n not in ("step", "minutes")]
     if not names:
         return
-    figure, axes = plt.subplots(1, len(names), figsize=(2.6 * len(names), 2.4), squeeze=False)
-    for axis, name in zip(axes[0], names):
-        rows = [(row["step"], row[name]) for row in curve if name in row]
-        axis.plot(*zip(*rows), linewidth=1)
+    columns = min(5, len(names))
+    rows = -(-len(names) // columns)
+    figure, axes = plt.subplots(rows, columns, figsize=(2.6 * columns, 2.4 * rows), squeeze=False)
+    for axis in axes.flat[len(names) :]:
+        axis.set_visible(False)
+    for axis, name in zip(axes.flat, names):
+        steps, values = zip(*((row["step"], row[name]) for row in curve if name in row))
+        axis.plot(steps, values, linewidth=1)
         axis.set_title(name, fontsize=9)
         axis.tick_params(labelsize=7)
-        if min(v for _, v in rows) > 0:
+        if min(values) > 0 and max(values) > 1.3 * min(values):
             axis.set_yscale("log")
+            axis.tick_params(which="minor", labelsize=6)
     figure.tight_layout()
     figure.savefig(path, dpi=110)
     plt.close(figure)
