@@ -212,7 +212,7 @@ fn frame(compute: &Compute, weights: &HefWeights) -> (Vec<f32>, Vec<f32>) {
     };
     let made = hef::record(&mut plan, weights, &inputs, 1, false);
     let range = hef::record_range(&mut plan, config.crop, inputs.driven);
-    hef::record_blend(&mut plan, config.crop, crop, size, [made.result, range], frame.linear);
+    hef::record_blend(&mut plan, config.crop, crop, size, 1.0, [made.result, range], frame.linear);
     plan.output(frame.linear);
     let mut executor = compute.executor(plan.finish());
     executor.write(frame.linear, &before);

@@ -26,7 +26,8 @@ pub(crate) fn cases() -> Vec<Case> {
                 .map(|(k, v)| 0.2 * v + if k / plane < 3 { 0.4 } else { 0.7 })
                 .collect();
             let bindings = vec![Data::F32(result), Data::F32(range), Data::F32(linear)];
-            let params = HefBlendParams { size: size as u32, crop: crop as u32, left, top, step, fade: 6.0 };
+            let params =
+                HefBlendParams { size: size as u32, crop: crop as u32, left, top, step, fade: 6.0, trust: 0.9 };
             Case::new(params, bindings, Grid::image(size, size), Tolerance::chain(2 * size, 1.0))
         })
         .collect()

@@ -21,7 +21,8 @@ pub(crate) fn cases() -> Vec<Case> {
             }
             let picture = |seed, count: usize| Data::F32(Scene::unit(seed, 4 * count * size * size));
             let bindings = vec![Data::F32(result), Data::F32(driven), picture(3, 1), picture(4, 2), picture(5, 1)];
-            let params = HefCutOutParams { size: size as u32, crop: crop as u32, left, top, step, fade: 6.0 };
+            let params =
+                HefCutOutParams { size: size as u32, crop: crop as u32, left, top, step, fade: 6.0, trust: 0.9 };
             Case::new(params, bindings, Grid::image(size, size), Tolerance::chain(2 * size, 1.0))
         })
         .collect()

@@ -54,7 +54,7 @@ pub fn hef_blend(p: &HefBlendParams, result: &[f32], range: &[f32], linear: &mut
                     continue;
                 }
                 let margin = x.at.min(y.at).min(side - x.at).min(side - y.at);
-                let share = (margin / p.fade).min(1.0);
+                let share = p.trust * (margin / p.fade).min(1.0);
                 let root: [f32; 3] = std::array::from_fn(|c| pixel[c].max(0.0).sqrt());
                 let made: [f32; 3] = std::array::from_fn(|c| root[c] + change[c] * share);
                 let (left, right) = (bounds[cell.first], bounds[cell.first + 1]);

@@ -47,7 +47,7 @@ pub fn hef_cut_out(
                 continue;
             }
             let margin = x.at.min(y.at).min(side - x.at).min(side - y.at);
-            let share = need * (margin / p.fade).min(1.0);
+            let share = need * p.trust * (margin / p.fade).min(1.0);
             let (mut owned, mut apart) = (at(mattes), 0.0f32);
             for (seen, behind) in picture[k].iter().zip(&background[k]).take(3) {
                 let off = seen - behind;

@@ -8,6 +8,7 @@ struct Params {
     top: f32,
     step: f32, // px of the picture for one of the crop
     fade: f32, // how far from its edges the crop counts in full, px of the crop
+    trust: f32, // share of the changes that is laid over, 0..1
 }
 @group(0) @binding(0) var<uniform> p: Params;
 @group(0) @binding(1) var<storage, read> result: array<f32>; // (6, crop, crop): see hef_finish
@@ -45,7 +46,7 @@ fn main(@builtin(global_invocation_id) id: vec3<u32>) {
     let k = id.y * p.size + id.x;
     let before = linear[k];
     let root = sqrt(max(before.xyz, vec3<f32>(0.0)));
-    let made = root + change * min(margin / p.fade, 1.0);
+    let made = root + change * (p.trust * min(margin / p.fade, 1.0));
     let cells = p.crop / 4u;
     let cell_at = clamp(at / CELL - 0.5, vec2<f32>(0.0), vec2<f32>(f32(cells) - 1.0));
     let j = min(vec2<u32>(cell_at), vec2<u32>(cells - 2u));

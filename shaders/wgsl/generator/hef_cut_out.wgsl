@@ -10,6 +10,7 @@ struct Params {
     top: f32,
     step: f32, // px of the picture for one of the crop
     fade: f32, // how far from its edges the crop counts in full, px of the crop
+    trust: f32, // share of the matte that is believed, 0..1
 }
 @group(0) @binding(0) var<uniform> p: Params;
 @group(0) @binding(1) var<storage, read> result: array<f32>; // (6, crop, crop): see hef_finish
@@ -55,6 +56,6 @@ fn main(@builtin(global_invocation_id) id: vec3<u32>) {
     let other = smoothstep(ALIKE, OTHER, max(apart.x, max(apart.y, apart.z)));
     let before = clamp(person[k].w, 0.0, 1.0);
     let owned = clamp(max(matte, max(least.x, max(least.y, least.z))), before * other, mix(other, 1.0, before));
-    let alpha = mix(person[k].w, owned, need * min(margin / p.fade, 1.0));
+    let alpha = mix(person[k].w, owned, need * p.trust * min(margin / p.fade, 1.0));
     person[k] = vec4<f32>(off + alpha * behind, alpha);
 }

@@ -132,12 +132,13 @@ pub(in crate::generator) fn record_bound(plan: &mut PlanBuilder, side: usize, [d
     plan.dispatch(HefBoundParams { crop: side as u32 }, &[driven, range, result], Grid::image(side, side));
 }
 
-/// Records that `result` of [`super::record`] is laid over `linear` (S², 4).
+/// Records that the share `trust` of `result` of [`super::record`] is laid over `linear` (S², 4).
 pub fn record_blend(
     plan: &mut PlanBuilder,
     side: usize,
     crop: Crop,
     size: usize,
+    trust: f32,
     [result, range]: [Tensor; 2],
     linear: Tensor,
 ) {
@@ -148,6 +149,7 @@ pub fn record_blend(
         top: crop.top,
         step: crop.side / side as f32,
         fade: FADE * side as f32,
+        trust,
     };
     plan.dispatch(params, &[result, range, linear], Grid::image(size, size));
 }
@@ -167,6 +169,7 @@ pub(in crate::generator) fn record_cut_out(
     side: usize,
     crop: Crop,
     size: usize,
+    trust: f32,
     [result, driven, picture]: [Tensor; 3],
     person: Person,
 ) {
@@ -177,6 +180,7 @@ pub(in crate::generator) fn record_cut_out(
         top: crop.top,
         step: crop.side / side as f32,
         fade: FADE * side as f32,
+        trust,
     };
     plan.dispatch(params, &[result, driven, picture, person.pictures, person.linear], Grid::image(size, size));
 }

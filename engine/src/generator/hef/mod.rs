@@ -10,6 +10,7 @@ mod layers;
 mod observe;
 mod portrait;
 mod record;
+mod trust;
 mod weights;
 
 pub use config::{HefConfig, Up};

@@ -1,5 +1,6 @@
 //! A portrait that the network has seen: everything of it that frames share.
 
+use super::trust::trust;
 use super::{
     Crop, FrameTensors, HefInputs, HefWeights, Observer, Person, STYLE_WORDS, record, record_blend, record_bound,
     record_cut_out, record_inputs, record_range, record_source,
@@ -14,6 +15,8 @@ use crate::generator::GeneratorError;
 pub struct LearnedPortrait {
     weights: HefWeights,
     crop: Crop,
+    /// Share of the changes that is shown.
+    trust: f32,
     /// (C, C, 4): colours and matte.
     pixels: Vec<[f32; 4]>,
     /// (channels, side, side) each, coarsest first.
@@ -42,7 +45,8 @@ impl LearnedPortrait {
         executor.write(input, &source);
         executor.run()?;
         let pyramid = levels.iter().map(|level| executor.read(*level).to_vec()).collect();
-        Ok(Self { weights: weights.clone(), crop, pixels: super::portrait(&source, side), pyramid })
+        let (pixels, trust) = (super::portrait(&source, side), trust(&avatar.pose));
+        Ok(Self { weights: weights.clone(), crop, trust, pixels, pyramid })
     }
 
     /// Records a frame of `size` × `size`: `frame.linear`, which the network sees, is changed, and out of it `person` is cut, if asked for. Gives the
@@ -72,9 +76,9 @@ impl LearnedPortrait {
             let plane = (side / 4).pow(2);
             plan.constant("no bounds", &[vec![f32::MIN; 3 * plane], vec![f32::MAX; 3 * plane]].concat())
         };
-        record_blend(plan, side, self.crop, size, [made.result, range], frame.linear);
+        record_blend(plan, side, self.crop, size, self.trust, [made.result, range], frame.linear);
         if let Some(person) = person {
-            record_cut_out(plan, side, self.crop, size, [made.result, inputs.driven, frame.linear], person);
+            record_cut_out(plan, side, self.crop, size, self.trust, [made.result, inputs.driven, frame.linear], person);
         }
         inputs.style
     }
