@@ -108,8 +108,7 @@ def temporal(now, then, truth_now, truth_then, motion, weight):
 class Critic(nn.Module):
     """Judges patches of a picture beside the render of the driven mesh; also gives its features.
 
-    R1 alone keeps it in check: with spectral norms besides, it hardly told the pictures apart (a loss of 1.37 after 1,800 steps; blind: 1.39). Weights start
-    at their layers' own scale (He): from PyTorch's smaller ones it stays blind for hundreds of steps and then runs away.
+    R1 keeps it in check. Weights start at their layers' own scale (He): from PyTorch's smaller ones it stays blind for hundreds of steps and then runs away.
     """
 
     def __init__(self, width=32, depth=4):

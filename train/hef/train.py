@@ -91,7 +91,6 @@ class Trainer:
         NotFinite, naming the step and what was not finite; the weights are still those before it.
         """
         batch = {k: v.to(self.device) if v is not None else None for k, v in batch.items()}
-        # The critic's rate stays, for it begins late.
         for group in self.optimizer.param_groups:
             group["lr"] = self.train["rate"] * self.rate(progress) * group["share"]
         with torch.autocast(torch.device(self.device).type, torch.bfloat16, enabled=self.half):
@@ -125,7 +124,16 @@ class Trainer:
             whole = loss + self.weights["r1"] * self.weights["r1_every"] / 2 * losses.r1_penalty(self.critic, batch["truth"], rendered)
         self.critic_optimizer.zero_grad()
         whole.backward()
-        torch.nn.utils.clip_grad_norm_(self.critic.parameters(), self.train["clip"])
+        if torch.distributed.is_initialized():
+            for p in self.critic.parameters():
+                torch.distributed.all_reduce(p.grad)
+                p.grad /= torch.distributed.get_world_size()
+        norm = torch.nn.utils.clip_grad_norm_(self.critic.parameters(), self.train["clip"])
+        if not (torch.isfinite(whole) and torch.isfinite(norm)):
+            raise NotFinite(f"step {self.step}: the critic's loss or gradient is not finite; the last checkpoint is good, lower rate_critic")
+        # Its rate does not fall, for it begins late.
+        for group in self.critic_optimizer.param_groups:
+            group["lr"] = self.train["rate_critic"]
         self.critic_optimizer.step()
         return loss
 
@@ -146,7 +154,10 @@ class Trainer:
             off = sorted(k for k in self.network if state["network"].get(k) != self.network[k])
             raise ValueError(f"{path}: a checkpoint of another configuration ({', '.join(off)} differ from {self.size}); use another --run")
         for name, module in self._modules().items():
-            module.load_state_dict(state[name])
+            try:
+                module.load_state_dict(state[name])
+            except (KeyError, RuntimeError, ValueError) as error:
+                raise ValueError(f"{path}: its {name} is another version's; use another --run ({str(error).splitlines()[0]})") from None
         self.step, self.seconds, self.curve = state["step"], state["seconds"], state["curve"]
 
 
@@ -195,16 +206,19 @@ def main():
     torch.set_num_threads(args.threads)
     rank = int(os.environ.get("RANK", 0))
     device = f"cuda:{os.environ.get('LOCAL_RANK', 0)}" if torch.cuda.is_available() else "cpu"
-    trainer = Trainer(args.size, rank, device, half=args.half, lpips=args.lpips)
-    people = People(args.data, trainer.network["crop"])
-    held = People(args.held, trainer.network["crop"]) if args.held else None
+    folder = args.run or Path("train/.cache/hef") / args.size.replace("/", "_")
+    try:
+        trainer = Trainer(args.size, rank, device, half=args.half, lpips=args.lpips)
+        people = People(args.data, trainer.network["crop"])
+        held = People(args.held, trainer.network["crop"]) if args.held else None
+        if (folder / "last.pt").exists():
+            trainer.load(folder / "last.pt")
+            print(f"resumed at step {trainer.step}, {trainer.seconds / 60:.1f} minutes")
+    except ValueError as error:
+        raise SystemExit(f"training cannot begin: {error}") from None
     if "RANK" in os.environ:
         torch.distributed.init_process_group("nccl" if device != "cpu" else "gloo")
         trainer.distribute()
-    folder = args.run or Path("train/.cache/hef") / args.size.replace("/", "_")
-    if (folder / "last.pt").exists():
-        trainer.load(folder / "last.pt")
-        print(f"resumed at step {trainer.step}, {trainer.seconds / 60:.1f} minutes")
     signal.signal(signal.SIGTERM, lambda *_: setattr(trainer, "stopped", True))
     try:
         run(trainer, people, held, folder, args.steps, rank == 0)

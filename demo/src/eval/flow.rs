@@ -48,7 +48,8 @@ impl Seen {
         let crop = Crop::of(model, avatar, SIZE);
         let mut observer = Observer::new(&Compute::Cpu, model, avatar, SIZE, crop, side)?;
         let network = weights.map(|weights| Network::new(weights, &observer.source()?)).transpose()?;
-        Ok(Self { observer, network, style: Style::of(model, avatar) })
+        let range = weights.and_then(HefWeights::style_range);
+        Ok(Self { observer, network, style: Style::of(model, avatar).held(range) })
     }
 
     pub(super) fn case(&mut self, case: &Case) -> Result<Views> {

@@ -124,6 +124,7 @@ impl PreparedAvatar {
         method: Method<'_>,
     ) -> Result<Self, GeneratorError> {
         let setup = Setup::new(model, avatar, checked(size)?);
+        let range = if let Method::Learned(weights) = method { weights.style_range() } else { None };
         let learned = match method {
             Method::Learned(weights) => Some(LearnedPortrait::new(compute, model, avatar, size, weights)?),
             Method::WarpOnly | Method::Geometric => None,
@@ -135,7 +136,7 @@ impl PreparedAvatar {
         };
         let mut plan = PlanBuilder::new("generator");
         let tensors = record(&mut plan, model, avatar, &setup, format, &method);
-        let style = tensors.style.map(|tensor| (tensor, Style::of(model, avatar)));
+        let style = tensors.style.map(|tensor| (tensor, Style::of(model, avatar).held(range)));
         Ok(Self { program: compute.program(plan.finish()), tensors, style, size, format })
     }
 

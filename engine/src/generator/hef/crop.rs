@@ -159,7 +159,7 @@ pub fn record_blend(
 pub(in crate::generator) struct Person {
     /// (S², 4) the geometric generator's person, premultiplied; becomes the network's where there is need.
     pub linear: Tensor,
-    /// (2, S², 4): portrait, then background.
+    /// (2, S², 4): the person premultiplied by the matte, then the background.
     pub pictures: Tensor,
 }
 

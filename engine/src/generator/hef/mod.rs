@@ -10,6 +10,7 @@ mod layers;
 mod observe;
 mod portrait;
 mod record;
+mod style_range;
 mod trust;
 mod weights;
 
@@ -19,6 +20,7 @@ pub(in crate::generator) use crop::{Person, record_bound, record_cut_out};
 pub use observe::{Observation, Observer, Style};
 pub use portrait::LearnedPortrait;
 pub use record::{HefInputs, HefOutputs, record, record_source};
+pub use style_range::StyleRange;
 pub use weights::HefWeights;
 
 pub use crate::layers::Step;

@@ -1,6 +1,6 @@
 //! What the network is fed, where no network runs: for training data, and once a portrait for E_src.
 
-use super::{Crop, DRIVEN, SOURCE, STYLE_WORDS, record_inputs};
+use super::{Crop, DRIVEN, SOURCE, STYLE, STYLE_WORDS, StyleRange, record_inputs};
 use crate::avatar::{AvatarFile, EXPRESSION, POSE};
 use crate::compute::{Compute, ComputeError, Executor, PlanBuilder, Tensor};
 use crate::face::{FaceModel, Light, Placement};
@@ -131,17 +131,23 @@ pub struct Style {
     placement: Placement,
     light: Light,
     pivot: [f32; 3],
+    range: Option<StyleRange>,
 }
 
 impl Style {
     /// Of a portrait.
     pub fn of(model: &FaceModel, avatar: &AvatarFile) -> Self {
-        Self { placement: Placement::of(avatar), light: Light::of(avatar), pivot: model.pivot }
+        Self { placement: Placement::of(avatar), light: Light::of(avatar), pivot: model.pivot, range: None }
+    }
+
+    /// The same, held to what a network may be given.
+    pub fn held(self, range: Option<&StyleRange>) -> Self {
+        Self { range: range.cloned(), ..self }
     }
 
     /// The style vector of a frame, and zeros: α 80, β of the frame 64, δ 80, γ 27, the head's pose in camera space ([`Placement::head`]) 6, σ̂ 1.
     pub fn words(&self, beta: &[f32; EXPRESSION], motion: &[f32; POSE], intensity: f32) -> [f32; STYLE_WORDS] {
-        let Self { placement, light, pivot } = self;
+        let Self { placement, light, pivot, range } = self;
         let pose = placement.head(*pivot, motion);
         let mut out = [0.0; STYLE_WORDS];
         let mut rest = &mut out[..];
@@ -149,6 +155,9 @@ impl Style {
             let (to, after) = rest.split_at_mut(part.len());
             to.copy_from_slice(part);
             rest = after;
+        }
+        if let Some(range) = range {
+            range.hold(&mut out[..STYLE]);
         }
         out
     }

@@ -74,7 +74,7 @@ impl LearnedPortrait {
         } else {
             // What knows nothing of the composite is not held to it.
             let plane = (side / 4).pow(2);
-            plan.constant("no bounds", &[vec![f32::MIN; 3 * plane], vec![f32::MAX; 3 * plane]].concat())
+            plan.constant("no bounds", &[vec![-1e9f32; 3 * plane], vec![1e9f32; 3 * plane]].concat())
         };
         record_blend(plan, side, self.crop, size, self.trust, [made.result, range], frame.linear);
         if let Some(person) = person {
@@ -124,5 +124,31 @@ mod tests {
             let psnr = -10.0 * (sum / (3 * size * size) as f32).log10();
             assert!(psnr > 48.0, "{name}: {psnr:.1} dB");
         }
+    }
+
+    #[test]
+    fn light_that_nobody_had_in_training_garbles_nobody() {
+        let assets = Assets::embedded();
+        let model = FaceModel::read(assets.weights("face.safetensors").expect("weights")).expect("a face model");
+        let weights = HefWeights::read(assets.weights("hef_nano.safetensors").expect("weights")).expect("nano");
+        let size = 256;
+        let smile = ["mouthSmileLeft", "mouthSmileRight"].map(|n| model.expression_index(n).expect("an ARKit name"));
+        let mut avatar = assets.avatar("amara").expect("a built-in avatar");
+        let mut beta = avatar.beta;
+        smile.iter().for_each(|i| beta[*i] = 0.5);
+        let mut change = || {
+            let [was, is] = [Method::Geometric, Method::Learned(&weights)].map(|method| {
+                let mut generator =
+                    PortraitGenerator::new(&Compute::Cpu, &model, &avatar, size, OutputFormat::Rgba, method)
+                        .expect("a good size");
+                generator.frame(&beta, &[0.0, -0.17, 0.0, 0.0, 0.0, 0.0]).expect("the CPU is there").bytes.to_vec()
+            });
+            let off: u64 = was.iter().zip(&is).map(|(a, b)| u64::from(a.abs_diff(*b))).sum();
+            avatar.gamma[3..].iter_mut().enumerate().for_each(|(i, g)| *g += if i % 2 == 0 { 3.0 } else { -3.0 });
+            off as f32 / was.len() as f32
+        };
+        let (usual, strange) = (change(), change());
+
+        assert!(usual > 0.2 && strange < 2.0 * usual, "levels off: {usual:.2} in usual light, {strange:.2} in strange");
     }
 }

@@ -4,6 +4,7 @@ use rand::{RngExt, SeedableRng};
 use rand_pcg::Pcg64Mcg;
 
 use super::config::{Head, HefConfig};
+use super::style_range::StyleRange;
 use super::{DRIVEN, SOURCE, STYLE};
 use crate::layers::{Conv, Tensors};
 use crate::weights::{WeightError, WeightReader};
@@ -74,18 +75,20 @@ pub struct HefWeights {
     /// (style of level 0, side, side)
     pub(super) start: Vec<f32>,
     pub(super) levels: Vec<Level>,
+    style_range: Option<StyleRange>,
 }
 
 impl HefWeights {
     /// Reads a weights file whose metadata says which configuration it is for.
     ///
     /// # Errors
-    /// The configuration is missing or wrong; a tensor is missing, mis-shaped, not finite or of no use to it.
+    /// The configuration is missing or wrong, or the range of styles is; a tensor is missing, mis-shaped, not finite or of no use to it.
     pub fn read(mut reader: WeightReader) -> Result<Self, WeightError> {
         let config = HefConfig::of(&reader)?;
+        let style_range = StyleRange::read(&reader)?;
         let weights = Self::take(&mut reader, "", config)?;
         reader.finish()?;
-        Ok(weights)
+        Ok(Self { style_range, ..weights })
     }
 
     /// Takes the tensors of `config`, each under `prefix` and its name.
@@ -153,6 +156,7 @@ impl HefWeights {
             render,
             start: t("start", &[c.style[0], c.levels[0], c.levels[0]])?,
             levels,
+            style_range: None,
             config,
         })
     }
@@ -160,5 +164,10 @@ impl HefWeights {
     /// What they are for.
     pub fn config(&self) -> &HefConfig {
         &self.config
+    }
+
+    /// Which styles they may be given, if their file says so.
+    pub fn style_range(&self) -> Option<&StyleRange> {
+        self.style_range.as_ref()
     }
 }
