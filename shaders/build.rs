@@ -1,5 +1,8 @@
 //! Makes the kernel table from the WGSL files: each file is parsed and validated by naga with the capabilities of its tier, its
 //! bindings and parameter struct are reflected, and Rust for them is written to `OUT_DIR/kernels.rs`. An invalid kernel fails the build.
+//!
+//! WGSL has no imports of its own: a line `#import NAME` stands for `wgsl/shared/NAME.wgsl`, once a kernel however often it is asked for.
+//! The constants of those files become Rust constants in `OUT_DIR/shared.rs`, so that a channel or region has one number everywhere.
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -7,7 +10,7 @@ use std::path::{Path, PathBuf};
 use std::{env, fs};
 
 use naga::valid::{Capabilities, ValidationFlags, Validator};
-use naga::{AddressSpace, ScalarKind, StorageAccess, TypeInner, VectorSize};
+use naga::{AddressSpace, Expression, Literal, ScalarKind, StorageAccess, TypeInner, VectorSize};
 
 /// The tiers in ascending order, with the file name's infix, the table's variant and what naga may accept there.
 fn tiers() -> [(&'static str, &'static str, Capabilities); 3] {
@@ -43,7 +46,8 @@ struct Interface {
 
 struct Variant {
     tier: &'static str,
-    path: PathBuf,
+    /// The whole text, imports put in.
+    source: String,
     workgroup: [u32; 3],
 }
 
@@ -52,6 +56,13 @@ fn main() {
     let root = PathBuf::from(env::var_os("CARGO_MANIFEST_DIR").expect("set by cargo"));
     let mut files = Vec::new();
     collect(&root.join("wgsl"), &mut files);
+    let (shared, mut files): (Vec<_>, Vec<_>) =
+        files.into_iter().partition(|f| f.parent().is_some_and(|d| d.ends_with("shared")));
+    let mut library = BTreeMap::new();
+    for path in shared {
+        let name = path.file_stem().expect("a file").to_string_lossy().into_owned();
+        library.insert(name, fs::read_to_string(&path).expect("readable WGSL"));
+    }
     // By stem, so that the base tier's `name` comes before `name.subgroup`.
     files.sort_by_key(|f| f.file_stem().map(ToOwned::to_owned));
 
@@ -62,8 +73,10 @@ fn main() {
         let Some((_, tier, caps)) = tiers().into_iter().find(|t| t.0 == infix) else {
             panic!("{}: unknown tier `{infix}`; use NAME.wgsl, NAME.subgroup.wgsl or NAME.matrix.wgsl", path.display());
         };
-        let (interface, workgroup) = reflect(&path, caps);
-        let variant = Variant { tier, path: path.clone(), workgroup };
+        let mut source = String::new();
+        expand(&path, &fs::read_to_string(&path).expect("readable WGSL"), &library, &mut Vec::new(), &mut source);
+        let (interface, workgroup) = reflect(&path, &source, caps);
+        let variant = Variant { tier, source, workgroup };
         match kernels.get_mut(name) {
             None => {
                 kernels.insert(name.to_owned(), (interface, vec![variant]));
@@ -89,8 +102,58 @@ fn main() {
     }
     writeln!(out, "];").unwrap();
     emit_offset_test(&mut out, &kernels);
-    let target = PathBuf::from(env::var_os("OUT_DIR").expect("set by cargo")).join("kernels.rs");
-    fs::write(target, out).expect("OUT_DIR is writable");
+    let target = PathBuf::from(env::var_os("OUT_DIR").expect("set by cargo"));
+    fs::write(target.join("kernels.rs"), out).expect("OUT_DIR is writable");
+    fs::write(target.join("shared.rs"), emit_constants(&library)).expect("OUT_DIR is writable");
+}
+
+/// Appends `text` to `out` with its imports in their places; `known` are those that are in `out` already.
+fn expand(path: &Path, text: &str, library: &BTreeMap<String, String>, known: &mut Vec<String>, out: &mut String) {
+    for line in text.lines() {
+        let Some(name) = line.strip_prefix("#import ") else {
+            out.push_str(line);
+            out.push('\n');
+            continue;
+        };
+        let shared = library.get(name).unwrap_or_else(|| {
+            let names: Vec<_> = library.keys().map(String::as_str).collect();
+            panic!("{}: there is no wgsl/shared/{name}.wgsl to import; there are {}", path.display(), names.join(", "))
+        });
+        if !known.iter().any(|k| k == name) {
+            known.push(name.to_owned());
+            expand(path, shared, library, known, out);
+        }
+    }
+}
+
+/// A module for each shared file, with the file's constants.
+fn emit_constants(library: &BTreeMap<String, String>) -> String {
+    let mut out = String::new();
+    for (file, text) in library {
+        let mut source = String::new();
+        let path = PathBuf::from(format!("wgsl/shared/{file}.wgsl"));
+        expand(&path, text, library, &mut vec![file.clone()], &mut source);
+        let module = parse(&path, &source);
+        let mut lines = String::new();
+        for (_, constant) in module.constants.iter() {
+            // Those of a file that this one imports stand in that file's module.
+            let Some(name) = constant.name.as_ref().filter(|name| text.contains(&format!("const {name}"))) else {
+                continue;
+            };
+            let (ty, value) = match module.global_expressions[constant.init] {
+                Expression::Literal(Literal::U32(value)) => ("u32", value.to_string()),
+                Expression::Literal(Literal::F32(value)) => ("f32", format!("{value:?}")),
+                ref other => {
+                    panic!("{}: {name} is {other:?}; shared constants are u32 or f32 literals", path.display())
+                }
+            };
+            writeln!(lines, "    /// `{name}` of the WGSL file.\n    pub const {name}: {ty} = {value};").unwrap();
+        }
+        if !lines.is_empty() {
+            writeln!(out, "/// Constants of `{}`.\npub mod {file} {{\n{lines}}}", path.display()).unwrap();
+        }
+    }
+    out
 }
 
 fn collect(dir: &Path, files: &mut Vec<PathBuf>) {
@@ -104,13 +167,15 @@ fn collect(dir: &Path, files: &mut Vec<PathBuf>) {
     }
 }
 
-fn reflect(path: &Path, caps: Capabilities) -> (Interface, [u32; 3]) {
-    let source = fs::read_to_string(path).expect("readable WGSL");
-    let module = naga::front::wgsl::parse_str(&source)
-        .unwrap_or_else(|e| panic!("{}\n{}", path.display(), e.emit_to_string(&source)));
+fn parse(path: &Path, source: &str) -> naga::Module {
+    naga::front::wgsl::parse_str(source).unwrap_or_else(|e| panic!("{}\n{}", path.display(), e.emit_to_string(source)))
+}
+
+fn reflect(path: &Path, source: &str, caps: Capabilities) -> (Interface, [u32; 3]) {
+    let module = parse(path, source);
     Validator::new(ValidationFlags::all(), caps)
         .validate(&module)
-        .unwrap_or_else(|e| panic!("{}\n{}", path.display(), e.emit_to_string(&source)));
+        .unwrap_or_else(|e| panic!("{}\n{}", path.display(), e.emit_to_string(source)));
     let entry = module
         .entry_points
         .iter()
@@ -234,10 +299,8 @@ fn emit(out: &mut String, name: &str, interface: &Interface, variants: &[Variant
     for v in variants {
         writeln!(
             out,
-            "        Variant {{ tier: Tier::{}, source: include_str!({:?}), workgroup: {:?} }},",
-            v.tier,
-            v.path.display().to_string(),
-            v.workgroup
+            "        Variant {{ tier: Tier::{}, source: {:?}, workgroup: {:?} }},",
+            v.tier, v.source, v.workgroup
         )
         .unwrap();
     }

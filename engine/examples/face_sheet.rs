@@ -2,8 +2,7 @@
 //!
 //! `cargo run --release -p vultus --example face_sheet -- weights/face.safetensors sheet.png [NAME.avatar]`
 //!
-//! Columns: rest, jawOpen, smile, blink, yaw +20°, yaw −20°. Rows: I^rd; regions and triangle edges; the source picture fetched through the
-//! correspondence image, dimmed where the source does not see it (red).
+//! Columns: rest, jawOpen, smile, blink, yaw +20°, yaw −20°. Rows: I^rd; regions and triangle edges.
 #![allow(clippy::print_stdout, reason = "an example's output")]
 
 use std::collections::BTreeMap;
@@ -51,8 +50,7 @@ fn main() {
     let mut plan = PlanBuilder::new("sheet");
     let tensors = face::record(&mut plan, &model, &placement, SIZE);
     let shading = face::record_shading(&mut plan, &model, &light, &tensors);
-    let correspondence = face::record_correspondence(&mut plan, &model, &placement, &tensors);
-    for t in [tensors.triangle_id, tensors.barycentric, shading.rendered, shading.region, correspondence.source] {
+    for t in [tensors.triangle_id, tensors.barycentric, shading.rendered] {
         plan.output(t);
     }
     let mut executor = Compute::Cpu.executor(plan.finish());
@@ -77,20 +75,14 @@ fn main() {
         (expression(&[]), yaw(20.0)),
         (expression(&[]), yaw(-20.0)),
     ];
-    let mut sheet = RgbImage::new((SIZE * columns.len()) as u32, 3 * SIZE as u32);
-    let mut source: Vec<[f32; 4]> = Vec::new();
+    let mut sheet = RgbImage::new((SIZE * columns.len()) as u32, 2 * SIZE as u32);
     for (column, (beta, motion)) in columns.iter().enumerate() {
         executor.write(tensors.beta, beta);
         executor.write(tensors.motion, motion);
         executor.run().expect("the CPU executor cannot fail");
         let rendered: &[[f32; 4]] = executor.read(shading.rendered);
-        let region: &[u32] = executor.read(shading.region);
         let ids: &[u32] = executor.read(tensors.triangle_id);
         let weights: &[[f32; 2]] = executor.read(tensors.barycentric);
-        let from: &[[f32; 4]] = executor.read(correspondence.source);
-        if column == 0 {
-            source = rendered.to_vec();
-        }
         for y in 0..SIZE {
             for x in 0..SIZE {
                 let at = y * SIZE + x;
@@ -99,17 +91,13 @@ fn main() {
                 };
                 let [r, g, b, mask] = rendered[at];
                 if ids[at] == NONE {
-                    (0..3).for_each(|row| put(row, [0.02, 0.02, 0.03]));
+                    (0..2).for_each(|row| put(row, [0.02, 0.02, 0.03]));
                     continue;
                 }
                 put(0, [r, g, b]);
                 let w = [weights[at][0], weights[at][1], 1.0 - weights[at][0] - weights[at][1]];
                 let line = if w.iter().any(|w| *w < 0.06) { 0.4 } else { 1.0 };
-                put(1, REGIONS[region[at] as usize].map(|c| c * line * (0.4 + 0.6 * mask)));
-                let [sx, sy, _, seen] = from[at];
-                let pick = |v: f32| (v.max(0.0) as usize).min(SIZE - 1);
-                let c = source[pick(sy) * SIZE + pick(sx)];
-                put(2, [c[0] * seen + 0.5 * (1.0 - seen), c[1] * seen, c[2] * seen]);
+                put(1, REGIONS[model.triangles[ids[at] as usize][3] as usize].map(|c| c * line * (0.4 + 0.6 * mask)));
             }
         }
     }

@@ -9,6 +9,11 @@ mod table;
 
 pub use table::{Binding, Kernel, KernelParams, Tier, Twin, Variant};
 
+/// Constants that kernels, their twins and the engine share: one module for each file of `wgsl/shared` that has some, made by the build script.
+pub mod shared {
+    include!(concat!(env!("OUT_DIR"), "/shared.rs"));
+}
+
 /// The kernel table, made by the build script: one `static` and one parameter struct a kernel, and [`kernels::ALL`].
 pub mod kernels {
     use crate::table::{Binding, Kernel, KernelParams, Tier, Variant};

@@ -6,9 +6,14 @@ spectrum. On top lie the things faces differ in: blush, lips, shade around the e
 
 import numpy as np
 
+from ..wgsl import constants
 from .topology import smoothstep
 
-SKIN, LINING, EYE_LEFT, EYE_RIGHT, TEETH, GUM, TONGUE = range(7)
+# Parts of the mesh: the kernels' numbers.
+REGIONS = constants("mesh")
+SKIN, LINING, EYE_LEFT, EYE_RIGHT, TEETH, GUM, TONGUE = (
+    REGIONS[f"REGION_{name}"] for name in ("SKIN", "MOUTH_LINING", "LEFT_EYE", "RIGHT_EYE", "TEETH", "GUM", "TONGUE")
+)
 DERMIS = np.array([0.80, 0.63, 0.53])
 MELANIN = np.array([0.62, 1.02, 1.42])
 HAEMOGLOBIN = np.array([0.05, 0.42, 0.36])

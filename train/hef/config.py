@@ -20,8 +20,10 @@ prior       the geometric generator's flow is part of φ at every level, and its
 import tomllib
 from pathlib import Path
 
+from ..wgsl import constants
+
 CONFIG = Path(__file__).with_name("config.toml")
-DRIVEN, SOURCE = 16, 8  # channels
+DRIVEN, SOURCE = constants("hef_channels")["DRIVEN_CHANNELS"], 8  # channels
 # α 80, β 64, δ 80, γ 27, p 6, σ̂ 1
 STYLE_PARTS = (80, 64, 80, 27, 6, 1)
 STYLE = sum(STYLE_PARTS)

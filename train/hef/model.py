@@ -11,11 +11,14 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
+from ..wgsl import constants
 from .config import DRIVEN, SOURCE, STYLE, check, has_flow, heads, joined, width
 
 SLOPE, GAIN, EPSILON = 0.2, 2**0.5, 1e-8
 # Channels of `driven`.
-COMPOSITE, RENDER, PAINT, PRIOR, LIGHT, NEED = slice(0, 3), slice(3, 6), 7, slice(10, 12), 12, 13
+CHANNELS = constants("hef_channels")
+COMPOSITE, RENDER, PRIOR = (slice(CHANNELS[f"DRIVEN_{name}"], CHANNELS[f"DRIVEN_{name}"] + count) for name, count in (("COMPOSITE", 3), ("RENDER", 3), ("PRIOR", 2)))
+PAINT, LIGHT, NEED = (CHANNELS[f"DRIVEN_{name}"] for name in ("PAINT", "LIGHT", "NEED"))
 # Channels of `source`.
 PORTRAIT, MATTE = slice(0, 3), slice(3, 4)
 

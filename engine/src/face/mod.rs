@@ -1,7 +1,7 @@
 //! Face: the 3D morphable model, from coefficients to pixels.
 //!
 //! [`FaceModel`] is the file `weights/face.safetensors`; [`record`] puts its way from β and head motion to a rasterised mesh into a plan,
-//! and [`record_shading`] and [`record_correspondence`] add the pictures that the generator needs.
+//! and [`record_shading`] adds the lit face that the learned generator sees.
 //!
 //! Spaces. *Head space*: metres, x to the subject's left (right in the picture), y up, z out of the face; origin between the eyes.
 //! *Camera space*: metres, x right, y up, z towards the viewer, camera at the origin. *Pixels*: x right, y down, pixel centres at +½.
@@ -20,4 +20,4 @@ pub(crate) use placement::rotation;
 pub use placement::{Light, Placement};
 pub use points::Points;
 pub use raster::{NONE, Raster, record_raster};
-pub use record::{Correspondence, FaceTensors, MOTION, Shading, record, record_correspondence, record_shading};
+pub use record::{FaceTensors, MOTION, Shading, record, record_shading};

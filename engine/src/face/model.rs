@@ -1,5 +1,7 @@
 //! The model's file and what can be computed from it on the host.
 
+use vultus_shaders::shared::mesh;
+
 use crate::avatar::{ALBEDO, EXPRESSION, IDENTITY};
 use crate::weights::{WeightError, WeightReader};
 
@@ -64,21 +66,21 @@ pub const ARKIT: [&str; 52] = [
 #[repr(u32)]
 pub enum Region {
     /// Skin.
-    Skin = 0,
+    Skin = mesh::REGION_SKIN,
     /// Lining of the mouth.
-    MouthLining = 1,
+    MouthLining = mesh::REGION_MOUTH_LINING,
     /// The subject's left eyeball.
-    LeftEye = 2,
+    LeftEye = mesh::REGION_LEFT_EYE,
     /// The subject's right eyeball.
-    RightEye = 3,
+    RightEye = mesh::REGION_RIGHT_EYE,
     /// Teeth.
-    Teeth = 4,
+    Teeth = mesh::REGION_TEETH,
     /// Gums.
-    Gum = 5,
+    Gum = mesh::REGION_GUM,
     /// Tongue.
-    Tongue = 6,
+    Tongue = mesh::REGION_TONGUE,
     /// Lashes.
-    Lashes = 7,
+    Lashes = mesh::REGION_LASHES,
 }
 
 /// A weight per vertex in 0 … 1.

@@ -1,11 +1,12 @@
 //! Records the tiled z-buffer rasteriser: bounds of triangles, bits of tiles, nearest triangle of pixels.
 
 use vultus_shaders::kernels::{RasterBinParams, RasterBoundsParams, RasterTileParams};
+use vultus_shaders::shared::mesh::NO_TRIANGLE;
 
 use crate::compute::{Grid, PlanBuilder, Tensor};
 
 /// The triangle of a pixel where nothing is drawn.
-pub const NONE: u32 = u32::MAX;
+pub const NONE: u32 = NO_TRIANGLE;
 /// Side of a tile, pixels.
 const TILE: usize = 32;
 /// Largest picture: tiles are counted in bytes.

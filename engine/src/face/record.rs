@@ -1,16 +1,15 @@
 //! Records the face's way from coefficients to pictures.
 
 use vultus_shaders::kernels::{
-    BlendshapeSumParams, CorrespondenceParams, PoseProjectParams, ShadeRenderParams, ShadeVerticesParams,
-    VertexNormalsParams,
+    BlendshapeSumParams, PoseProjectParams, ShadeRenderParams, ShadeVerticesParams, VertexNormalsParams,
 };
 
 use super::model::{FaceModel, Mask};
 use super::placement::{Light, Placement};
 use super::raster::{Raster, record_raster};
-use super::tables::{BLOCK, SparseBasis, fans, margins, planes};
+use super::tables::{BLOCK, SparseBasis, fans, planes};
 use crate::avatar::EXPRESSION;
-use crate::compute::{Compute, Grid, PlanBuilder, Tensor};
+use crate::compute::{Grid, PlanBuilder, Tensor};
 
 /// Words of the motion input: Δpitch, Δyaw, Δroll in radians, Δx, Δy, Δz in metres, two unused.
 pub const MOTION: usize = 8;
@@ -46,7 +45,7 @@ pub struct FaceTensors {
 ///
 /// Times of the CPU executor on **one** core with AVX2, in ms, for 10,204 vertices, 19,798 triangles and 512² pixels
 /// (`cargo run --release -p vultus --example face_sheet` prints them): `blendshape_sum` 0.11 to 0.21, `pose_project` 0.25, `vertex_normals` 0.21,
-/// `raster_bounds` 0.18, `raster_bin` 0.09, `raster_tile` 1.8 to 2.1; and after it `shade_vertices` 0.02, `shade_render` 0.9, `correspondence` 1.5.
+/// `raster_bounds` 0.18, `raster_bin` 0.09, `raster_tile` 1.8 to 2.1; and after it `shade_vertices` 0.02, `shade_render` 0.9.
 /// All but `raster_bin` and `shade_vertices` share their work among the cores.
 ///
 /// # Panics
@@ -108,11 +107,9 @@ pub struct Shading {
     pub shaded: Tensor,
     /// (S·S, 4) I^rd: linear r, g, b, and the face mask M in 0 … 1; zero where nothing is drawn.
     pub rendered: Tensor,
-    /// (S·S) u32: the triangle's [`super::Region`], 255 where nothing is drawn.
-    pub region: Tensor,
 }
 
-/// Records the lit face I^rd (paper A eq. 1: albedo T̄ + B_t δ under spherical harmonics γ), the face mask and the regions.
+/// Records the lit face I^rd (paper A eq. 1: albedo T̄ + B_t δ under spherical harmonics γ), and the face mask.
 pub fn record_shading(plan: &mut PlanBuilder, model: &FaceModel, light: &Light, face: &FaceTensors) -> Shading {
     let v = model.vertices();
     let colors: Vec<[f32; 4]> = model
@@ -132,59 +129,10 @@ pub fn record_shading(plan: &mut PlanBuilder, model: &FaceModel, light: &Light, 
     );
     let pixels = face.size * face.size;
     let rendered = plan.temp("rendered face", 4 * pixels);
-    let region = plan.temp("region", pixels);
     plan.dispatch(
         ShadeRenderParams { pixels: pixels as u32 },
-        &[face.triangles, face.triangle_id, face.barycentric, shaded, rendered, region],
+        &[face.triangles, face.triangle_id, face.barycentric, shaded, rendered],
         Grid::linear(pixels),
     );
-    Shading { shaded, rendered, region }
-}
-
-/// Tensors of [`record_correspondence`].
-#[derive(Clone, Copy, Debug)]
-pub struct Correspondence {
-    /// (S·S, 4): x, y on the source portrait in pixels of an S × S picture, depth there in metres, visibility there 0 … 1;
-    /// (0, 0, 1e9, 0) where nothing is drawn.
-    pub source: Tensor,
-    /// Constant (V, 4): the source's x·d, y·d, d, 1 with x, y in pixels and depth d in metres.
-    pub source_vertices: Tensor,
-    /// Constant (S·S): the source's depth image, metres; 1e9 where nothing is drawn.
-    pub source_depth: Tensor,
-}
-
-/// Records where on the source portrait the surface under each pixel lies. The source (β of the portrait, head at rest) is rasterised here,
-/// once, on the CPU.
-///
-/// # Panics
-/// The picture is smaller than 2 pixels.
-pub fn record_correspondence(
-    plan: &mut PlanBuilder,
-    model: &FaceModel,
-    placement: &Placement,
-    face: &FaceTensors,
-) -> Correspondence {
-    let size = face.size;
-    assert!(size >= 2, "a picture of {size} pixels");
-    let mut portrait = PlanBuilder::new("portrait's face");
-    let source = record(&mut portrait, model, placement, size);
-    portrait.output(source.screen);
-    portrait.output(source.depth);
-    let mut executor = Compute::Cpu.executor(portrait.finish());
-    executor.write(source.beta, &placement.beta);
-    executor.write(source.motion, &[0.0f32; MOTION]);
-    executor.run().expect("the CPU executor cannot fail");
-    let screen: &[[f32; 4]] = executor.read::<[f32; 4]>(source.screen);
-    let vertices: Vec<[f32; 4]> = screen.iter().map(|[x, y, d, _]| [x * d, y * d, *d, 1.0]).collect();
-
-    let source_vertices = plan.constant("source vertices", &vertices);
-    let margin = plan.constant("visibility margin", &margins(model, screen));
-    let source_depth = plan.constant("source depth", executor.read::<f32>(source.depth));
-    let out = plan.temp("correspondence", 4 * size * size);
-    plan.dispatch(
-        CorrespondenceParams { size: size as u32 },
-        &[face.triangles, face.triangle_id, face.barycentric, source_vertices, margin, source_depth, out],
-        Grid::linear(size * size),
-    );
-    Correspondence { source: out, source_vertices, source_depth }
+    Shading { shaded, rendered }
 }

@@ -64,22 +64,3 @@ pub(super) fn fans(model: &FaceModel) -> (Vec<u32>, Vec<u32>) {
     }
     (first, around.concat())
 }
-
-/// How far behind the source's depth image a triangle's points may lie and still count as seen, metres: what the depth changes over 1½
-/// pixels of it, at least 1.5 mm (the fit's own error), at most 12 mm. −1 where the triangle shows the source its back.
-///
-/// `screen` (V): pixel x, y, depth, 1/depth in the source.
-pub(super) fn margins(model: &FaceModel, screen: &[[f32; 4]]) -> Vec<f32> {
-    let of = |t: &[u32; 4]| {
-        let [a, b, c] = [0, 1, 2].map(|k| screen[t[k] as usize].map(f64::from));
-        let (u, v) = ([b[0] - a[0], b[1] - a[1], b[2] - a[2]], [c[0] - a[0], c[1] - a[1], c[2] - a[2]]);
-        let area = u[1] * v[0] - u[0] * v[1];
-        if area <= 0.0 || a[3] * b[3] * c[3] <= 0.0 {
-            return -1.0;
-        }
-        // Depth's gradient in metres a pixel, from the triangle's plane.
-        let gradient = [(u[1] * v[2] - u[2] * v[1]) / area, (u[2] * v[0] - u[0] * v[2]) / area];
-        (1.5 * (gradient[0].abs() + gradient[1].abs())).clamp(0.0015, 0.012) as f32
-    };
-    model.triangles.iter().map(of).collect()
-}

@@ -1,5 +1,7 @@
 //! A picture of each whole eyeball, for when it turns or the lids open wider than in the portrait.
 
+use vultus_shaders::shared::mesh::{REGION_LEFT_EYE, REGION_RIGHT_EYE};
+
 use super::light::{luminance, median, solve};
 use super::picture::{Layers, fill, sample};
 use super::seen::{SourceFace, smoothstep};
@@ -31,14 +33,14 @@ impl Eyes {
         let v = model.vertices();
         let mut direction = vec![[0.0f32; 2]; v];
         for i in (0..v).filter(|i| model.eye_angle[*i] >= 0.0) {
-            let centre = model.eye_centers[usize::from(face.region[i] == 3)];
+            let centre = model.eye_centers[usize::from(face.region[i] == REGION_RIGHT_EYE)];
             let [x, y] = [0, 1].map(|c| model.mean[i][c] - centre[c]);
             let l = x.hypot(y).max(1e-9);
             direction[i] = [x / l * model.eye_angle[i], y / l * model.eye_angle[i]];
         }
 
         let brightest = skin[0].max(skin[1]).max(skin[2]);
-        let maps = [2, 3].map(|region| project(model, face, layers, region, &direction));
+        let maps = [REGION_LEFT_EYE, REGION_RIGHT_EYE].map(|region| project(model, face, layers, region, &direction));
         // The white: the brighter fifth of what is seen beyond the iris.
         let mut pale: Vec<[f32; 3]> = Vec::new();
         for map in &maps {

@@ -1,5 +1,7 @@
 //! Colours for what the portrait does not show: skin spread from where it is seen, and the mouth's inside.
 
+use vultus_shaders::shared::mesh::{REGION_GUM, REGION_MOUTH_LINING, REGION_SKIN, REGION_TEETH, REGION_TONGUE};
+
 use super::eyes::Eyes;
 use super::light::{SkinLight, luminance, median};
 use super::picture::Layers;
@@ -65,7 +67,7 @@ impl Paint {
         // Who votes: seen skin that is not much darker than its light says (brows, lashes, hair and shadows are).
         let vote: Vec<f32> = (0..v)
             .map(|i| {
-                if face.region[i] != 0 {
+                if face.region[i] != REGION_SKIN {
                     return 0.0;
                 }
                 let dark = ((luminance(raw[i]) / light.shade[i] - 1.0) / 0.22).min(0.0);
@@ -96,9 +98,9 @@ impl Paint {
             let inside = |albedo: [f32; 3]| std::array::from_fn(|c| albedo[c] * shine[c] * open);
             let soft = |albedo: [f32; 3]| std::array::from_fn(|c| (albedo[c] * open + BOUNCE[c]) * shine[c]);
             colour.push(match face.region[i] {
-                4 => inside(TEETH),
-                5 => inside(GUM),
-                6 => soft(TONGUE),
+                REGION_TEETH => inside(TEETH),
+                REGION_GUM => inside(GUM),
+                REGION_TONGUE => soft(TONGUE),
                 _ if lining[i] => soft(LINING),
                 _ => {
                     // Lids: a quarter of what is around them, the rest the skin's usual colour in the light that falls there. The ball under
@@ -113,7 +115,7 @@ impl Paint {
             });
             lights.push(spread[i][3]);
         }
-        let cavity = |i: usize| face.region[i] == 6 || (face.region[i] == 0 && lining[i]);
+        let cavity = |i: usize| face.region[i] == REGION_TONGUE || (face.region[i] == REGION_SKIN && lining[i]);
         let glow = (0..v).map(|i| if cavity(i) { [0, 1, 2].map(|c| GLOW[c] * shine[c]) } else { [0.0; 3] }).collect();
         let dark = {
             let mut at: Vec<[f32; 3]> =
@@ -124,7 +126,7 @@ impl Paint {
         let limit = 0.16 * luminance(light.skin) / luminance(dark).max(1e-4);
         let shaded = lower_row(model, face, zones);
         let row = |i: usize| WIDE[usize::from(zones.jaw[i] > 0.2)];
-        let wide = (0..v).map(|i| if face.region[i] == 4 { row(i) } else { 0.0 }).collect();
+        let wide = (0..v).map(|i| if face.region[i] == REGION_TEETH { row(i) } else { 0.0 }).collect();
         Self {
             colour,
             light: lights,
@@ -139,7 +141,7 @@ impl Paint {
 
 /// (V) how much the upper teeth shade the lower when the mouth is nearly shut: most at their tips.
 fn lower_row(model: &FaceModel, face: &SourceFace, zones: &Zones) -> Vec<f32> {
-    let lower = |i: usize| face.region[i] == 4 && zones.jaw[i] > 0.2;
+    let lower = |i: usize| face.region[i] == REGION_TEETH && zones.jaw[i] > 0.2;
     let tip = (0..model.vertices()).filter(|i| lower(*i)).map(|i| model.mean[i][1]).fold(f32::MIN, f32::max);
     let shade = |i: usize| 0.37 + 0.38 * smoothstep(tip - 0.008, tip - 0.001, model.mean[i][1]);
     (0..model.vertices()).map(|i| if lower(i) { shade(i) } else { 0.0 }).collect()
@@ -148,10 +150,10 @@ fn lower_row(model: &FaceModel, face: &SourceFace, zones: &Zones) -> Vec<f32> {
 /// (V) vertices that only triangles of the mouth's lining use.
 pub(super) fn only_lining(model: &FaceModel) -> Vec<bool> {
     let mut lining = vec![false; model.vertices()];
-    for t in model.triangles.iter().filter(|t| t[3] == 1) {
+    for t in model.triangles.iter().filter(|t| t[3] == REGION_MOUTH_LINING) {
         t[..3].iter().for_each(|v| lining[*v as usize] = true);
     }
-    for t in model.triangles.iter().filter(|t| t[3] != 1) {
+    for t in model.triangles.iter().filter(|t| t[3] != REGION_MOUTH_LINING) {
         t[..3].iter().for_each(|v| lining[*v as usize] = false);
     }
     lining

@@ -2,6 +2,8 @@
 
 use std::collections::HashSet;
 
+use vultus_shaders::shared::mesh::{REGION_LEFT_EYE, REGION_MOUTH_LINING, REGION_RIGHT_EYE};
+
 use crate::compute::{Compute, PlanBuilder};
 use crate::face::{self, FaceModel, MOTION, NONE, Placement};
 
@@ -50,7 +52,7 @@ impl SourceFace {
         run.write(t.motion, &[0.0f32; MOTION]);
         run.run().expect("the CPU executor cannot fail");
         let mut region = vec![0; model.vertices()];
-        for t in model.triangles.iter().filter(|t| t[3] != 1) {
+        for t in model.triangles.iter().filter(|t| t[3] != REGION_MOUTH_LINING) {
             t[..3].iter().for_each(|v| region[*v as usize] = t[3]);
         }
         let mut face = Self {
@@ -72,7 +74,7 @@ impl SourceFace {
             let n = of.len().max(1) as f32;
             [0, 1].map(|c| of.iter().map(|v| face.screen[*v][c]).sum::<f32>() / n)
         };
-        let (l, r) = (eye(2), eye(3));
+        let (l, r) = (eye(REGION_LEFT_EYE), eye(REGION_RIGHT_EYE));
         face.scale = ((l[0] - r[0]).hypot(l[1] - r[1]) / 78.0).max(0.05);
         face.clear = face.clearance(model);
         face.seen = face.visibility();
@@ -157,7 +159,7 @@ impl SourceFace {
                 let Some(k) = self.pixel([x, y]) else { return 0.0 };
                 let front = step(0.006, 0.003, z - self.depth[k]);
                 let facing = step(0.08, 0.3, self.normals[v][2]);
-                let eye = matches!(self.region[v], 2 | 3);
+                let eye = matches!(self.region[v], REGION_LEFT_EYE | REGION_RIGHT_EYE);
                 let clear = self.clear[k] / self.scale;
                 let sure = if eye { step(0.6, 1.6, clear) } else { step(0.6, 2.4, clear) };
                 front * facing * sure

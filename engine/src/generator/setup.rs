@@ -1,5 +1,9 @@
 //! All that is worked out once a portrait, on the CPU.
 
+use vultus_shaders::shared::mesh::{
+    REGION_GUM, REGION_LEFT_EYE, REGION_MOUTH_LINING, REGION_RIGHT_EYE, REGION_SKIN, REGION_TEETH, REGION_TONGUE,
+};
+
 use super::eyes::Eyes;
 use super::light::SkinLight;
 use super::paint::{Paint, only_lining};
@@ -56,8 +60,8 @@ impl Setup {
         let mut vertices = Vec::with_capacity(4 * model.vertices());
         for i in 0..model.vertices() {
             let part = match face.region[i] {
-                2 | 3 => 1.0,
-                4..=6 => 2.0,
+                REGION_LEFT_EYE | REGION_RIGHT_EYE => 1.0,
+                REGION_TEETH | REGION_GUM | REGION_TONGUE => 2.0,
                 _ if lining[i] => 2.0,
                 _ => 0.0,
             };
@@ -109,9 +113,9 @@ impl Setup {
 fn parts(model: &FaceModel, zones: &Zones) -> Vec<u32> {
     let mean = |t: &[u32; 4], of: &[f32]| t[..3].iter().map(|v| of[*v as usize]).sum::<f32>() / 3.0;
     let part = |t: &[u32; 4]| match t[3] {
-        0 if mean(t, &zones.lid) > 0.5 => 9,
-        0 if mean(t, &zones.jaw) > 0.35 => 8,
-        1 | 4..=6 => 1,
+        REGION_SKIN if mean(t, &zones.lid) > 0.5 => 9,
+        REGION_SKIN if mean(t, &zones.jaw) > 0.35 => 8,
+        REGION_MOUTH_LINING | REGION_TEETH | REGION_GUM | REGION_TONGUE => 1,
         region => region,
     };
     model.triangles.iter().map(part).collect()
@@ -120,7 +124,7 @@ fn parts(model: &FaceModel, zones: &Zones) -> Vec<u32> {
 /// How deep in an eyeball each pixel lies: ½ at its rim, 0 outside.
 fn depth_in_eyes(model: &FaceModel, face: &SourceFace) -> Vec<[f32; 4]> {
     let depth = |k: usize| match face.at(model, k) {
-        Some((_, _, 2 | 3)) => face.clear[k].min(8.0),
+        Some((_, _, REGION_LEFT_EYE | REGION_RIGHT_EYE)) => face.clear[k].min(8.0),
         _ => 0.0,
     };
     (0..face.size * face.size / 4).map(|i| [0, 1, 2, 3].map(|j| depth(4 * i + j))).collect()

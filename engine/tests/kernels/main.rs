@@ -8,7 +8,6 @@ mod attention;
 mod average_pool;
 mod blendshape_sum;
 mod conv2d;
-mod correspondence;
 mod demodulate;
 mod depthwise_conv1d;
 mod eye_paint;
@@ -142,7 +141,6 @@ fn cases() -> Vec<Case> {
         average_pool::cases(),
         blendshape_sum::cases(),
         conv2d::cases(),
-        correspondence::cases(),
         demodulate::cases(),
         depthwise_conv1d::cases(),
         eye_paint::cases(),

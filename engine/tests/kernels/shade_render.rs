@@ -20,7 +20,6 @@ pub(crate) fn cases() -> Vec<Case> {
                 Data::F32(weights.concat()),
                 Data::F32(noise(1, 4 * scene.screen.len())),
                 Data::F32(vec![9.0; 4 * pixels]),
-                Data::U32(vec![9; pixels]),
             ];
             let params = ShadeRenderParams { pixels: pixels as u32 };
             Case::new(params, bindings, Grid::linear(pixels), Tolerance::chain(4, 1.0))

@@ -5,6 +5,7 @@ use rayon::prelude::*;
 use super::field::Grid;
 use super::math::smoothstep;
 use crate::kernels::EyePaintParams;
+use crate::shared::mesh::{NO_TRIANGLE, REGION_LEFT_EYE, REGION_RIGHT_EYE};
 
 /// The colour of eyeballs that the portrait does not show; see the WGSL file.
 pub fn eye_paint(
@@ -25,11 +26,11 @@ pub fn eye_paint(
     paint.par_chunks_mut(size).take(size).enumerate().with_min_len(16).for_each(|(y, out)| {
         let ids = &triangle_id[y * size..][..size];
         for x in 0..size {
-            if ids[x] == u32::MAX {
+            if ids[x] == NO_TRIANGLE {
                 continue;
             }
             let t = triangles[ids[x] as usize];
-            if t[3] != 2 && t[3] != 3 {
+            if !matches!(t[3], REGION_LEFT_EYE | REGION_RIGHT_EYE) {
                 continue;
             }
             let [b0, b1] = barycentric[y * size + x];
@@ -42,7 +43,7 @@ pub fn eye_paint(
             let at = [middle + d[0] * p.scale, middle - d[1] * p.scale];
             let open = mask[(y / 2).min(half - 1) * half + (x / 2).min(half - 1)][1];
             let shadow = 1.0 - p.shade * (1.0 - smoothstep(0.35, 1.0, open));
-            let base = (t[3] as usize - 2) * side * side;
+            let base = (t[3] - REGION_LEFT_EYE) as usize * side * side;
             let [r, g, b] = picture.sample(at, |i| [eyes[base + i][0], eyes[base + i][1], eyes[base + i][2]]);
             let slid = smoothstep(0.3, 1.3, out[x][3]);
             let [depth] = portrait.sample(from_there, |i| [depths[i]]);

@@ -4,12 +4,15 @@ use rayon::prelude::*;
 
 use super::crop::Axis;
 use super::field::mix;
-use super::hef_range::{CELL, DARK};
+use super::hef_range::CELL;
 use super::planes::Planes;
 use super::ycocg::{rgb, ycocg};
 use crate::kernels::HefBoundParams;
+use crate::shared::hef_channels::{DRIVEN_MOUTH, RESULT_CHANNELS, RESULT_DELTA};
+use crate::shared::hef_range::DARK;
 
-const INSIDE: usize = 8;
+const MOUTH: usize = DRIVEN_MOUTH as usize;
+const RESULT: usize = RESULT_CHANNELS as usize;
 /// See the WGSL file.
 const PAINTED: [f32; 3] = [0.03, 0.015, 0.015];
 /// Rows that a task holds.
@@ -21,8 +24,8 @@ pub fn hef_bound(p: &HefBoundParams, driven: &[f32], range: &[f32], result: &mut
     let (cells, plane) = (crop / CELL, crop * crop);
     let axis = Axis { start: 0.0, step: CELL as f32, crop: cells, size: crop };
     let columns = axis.places();
-    let planes = Planes { batch: 1, total: 6, first: 0, count: 3, width: crop, height: crop };
-    let mut pieces = planes.cut(result, ROWS, 6);
+    let planes = Planes { batch: 1, total: RESULT, first: RESULT_DELTA as usize, count: 3, width: crop, height: crop };
+    let mut pieces = planes.cut(result, ROWS, RESULT);
     pieces.par_iter_mut().with_max_len(1).for_each_init(
         || vec![[0.0f32; 6]; cells],
         |bounds, piece| {
@@ -37,7 +40,7 @@ pub fn hef_bound(p: &HefBoundParams, driven: &[f32], range: &[f32], result: &mut
                     *to = std::array::from_fn(|n| mix(at(n, y.first), at(n, y.first + 1), y.t));
                 }
                 let line = |c: usize| &driven[c * plane + (row + r) * crop..][..crop];
-                let (before, inside) = ([line(0), line(1), line(2)], line(INSIDE));
+                let (before, inside) = ([line(0), line(1), line(2)], line(MOUTH));
                 for (x, place) in columns.iter().enumerate() {
                     let change = [red[x], green[x], blue[x]];
                     if change == [0.0; 3] {

@@ -6,9 +6,10 @@ use super::crop::Axis;
 use super::field::mix;
 use super::math::smoothstep;
 use crate::kernels::HefCutOutParams;
+use crate::shared::hef_channels::{DRIVEN_NEED, RESULT_MATTE};
 
-const MATTE: usize = 3;
-const NEED: usize = 13;
+const MATTE: usize = RESULT_MATTE as usize;
+const NEED: usize = DRIVEN_NEED as usize;
 /// See the WGSL file.
 const NOISE: f32 = 0.02;
 const ALIKE: f32 = 0.03;

@@ -4,13 +4,20 @@ use rayon::prelude::*;
 
 use super::planes::{Planes, Spots, double_row, spread};
 use crate::kernels::HefFinishParams;
+use crate::shared::hef_channels::*;
 
-const PAINT: usize = 7;
-const PRIOR: usize = 10;
-const LIGHT: usize = 12;
-const NEED: usize = 13;
+const COMPOSITE: usize = DRIVEN_COMPOSITE as usize;
+const PAINT: usize = DRIVEN_PAINT as usize;
+const PRIOR: usize = DRIVEN_PRIOR as usize;
+const LIGHT: usize = DRIVEN_LIGHT as usize;
+const NEED: usize = DRIVEN_NEED as usize;
+const DRIVEN: usize = DRIVEN_CHANNELS as usize;
+const COLOUR: usize = HEAD_COLOUR as usize;
+const FLOW: usize = HEAD_FLOW as usize;
+const MATTE: usize = HEAD_MATTE as usize;
 /// Channels of the heads before the sub-pixels.
-const HEADS: usize = 6;
+const HEADS: usize = HEAD_SUB_PIXELS as usize;
+const RESULT: usize = RESULT_CHANNELS as usize;
 /// Rows that a task makes.
 const ROWS: usize = 8;
 
@@ -29,8 +36,8 @@ pub fn hef_finish(p: &HefFinishParams, driven: &[f32], portrait: &[[f32; 4]], he
     let (size, sub) = (p.size as usize, p.sub as usize);
     let (plane, side) = (size * size, size / sub);
     let head_words = p.head_channels as usize * side * side;
-    let planes = Planes { batch: p.batch as usize, total: 6, first: 0, count: 6, width: size, height: size };
-    let mut pieces = planes.cut(result, ROWS, 6);
+    let planes = Planes { batch: p.batch as usize, total: RESULT, first: 0, count: RESULT, width: size, height: size };
+    let mut pieces = planes.cut(result, ROWS, RESULT);
     let still = vec![0.0f32; size];
     pieces.par_iter_mut().with_max_len(1).for_each_init(
         || Scratch {
@@ -42,7 +49,7 @@ pub fn hef_finish(p: &HefFinishParams, driven: &[f32], portrait: &[[f32; 4]], he
         },
         |scratch, piece| {
             let Scratch { row_heads, blend, values, moved, before } = scratch;
-            let driven = &driven[piece.batch * 16 * plane..][..16 * plane];
+            let driven = &driven[piece.batch * DRIVEN * plane..][..DRIVEN * plane];
             let portrait = &portrait[piece.batch * plane..][..plane];
             let heads = &heads[piece.batch * head_words..][..head_words];
             for r in 0..piece.lines[0].len() / size {
@@ -67,13 +74,13 @@ pub fn hef_finish(p: &HefFinishParams, driven: &[f32], portrait: &[[f32; 4]], he
                 }
                 let head = |c: usize| &row_heads[c * size..][..size];
                 let line = |c: usize| &driven[c * plane + row * size..][..size];
-                let flow = [head(3), head(4)];
+                let flow = [head(FLOW), head(FLOW + 1)];
                 let prior = if p.prior == 1 { [line(PRIOR), line(PRIOR + 1)] } else { [&still[..]; 2] };
                 moved.look(row, size, prior, flow);
                 before.look(row, size, prior, [&still[..]; 2]);
                 let (need, paint, light) = (line(NEED), line(PAINT), line(LIGHT));
-                let colours = [head(0), head(1), head(2)];
-                let composite = [line(0), line(1), line(2)];
+                let colours = [0, 1, 2].map(|c| head(COLOUR + c));
+                let composite = [0, 1, 2].map(|c| line(COMPOSITE + c));
                 for (x, to) in values.iter_mut().enumerate() {
                     *to = moved.fetch_four(portrait, size, x);
                     let need = need[x];
@@ -90,7 +97,7 @@ pub fn hef_finish(p: &HefFinishParams, driven: &[f32], portrait: &[[f32; 4]], he
                         to[c] = need * (colours[c][x] + share * (to[c] - was[c]));
                     }
                 }
-                let matte = head(5);
+                let matte = head(MATTE);
                 for (c, line) in piece.lines[..4].iter_mut().enumerate() {
                     for (to, v) in line[r * size..][..size].iter_mut().zip(values.iter()) {
                         *to = v[c];

@@ -6,9 +6,12 @@ use super::field::mix;
 use super::math::smoothstep;
 use super::planes::Planes;
 use crate::kernels::HefInputsParams;
+use crate::shared::hef_channels::{DRIVEN_CHANNELS, DRIVEN_NEED};
 
 /// Rows that a task makes.
 const ROWS: usize = 8;
+const DRIVEN: usize = DRIVEN_CHANNELS as usize;
+const NEED: usize = DRIVEN_NEED as usize;
 /// See the WGSL file.
 const MOVED: [f32; 2] = [0.002, 0.012];
 
@@ -24,9 +27,9 @@ pub fn hef_inputs(
     need: &mut [f32],
 ) {
     let (size, crop) = (p.size as usize, p.crop as usize);
-    let planes = Planes { batch: 1, total: 16, first: 0, count: 16, width: crop, height: crop };
+    let planes = Planes { batch: 1, total: DRIVEN, first: 0, count: DRIVEN, width: crop, height: crop };
     let columns: Vec<Place> = (0..crop).map(|x| Place::new(p.left + (x as f32 + 0.5) * p.step, size)).collect();
-    let mut pieces = planes.cut(driven, ROWS, 16);
+    let mut pieces = planes.cut(driven, ROWS, DRIVEN);
     let pairs = pieces.par_iter_mut().zip(need.par_chunks_mut(ROWS * crop)).with_max_len(1);
     pairs.for_each_init(
         || vec![[[0.0f32; 8]; 2]; crop],
@@ -65,6 +68,7 @@ pub fn hef_inputs(
                     let lit = smoothstep(0.01, 0.1, (w[2] - 1.0).abs());
                     let moved = smoothstep(MOVED[0], MOVED[1], square(flow[0], flow[1]).sqrt());
                     let painted = ((over[3] - 0.004) / 0.996).clamp(0.0, 1.0);
+                    // In the order of the channels; need, which another kernel writes, is left out below.
                     let values = [
                         [colour[0], colour[1], colour[2], shade[0], shade[1], shade[2], mesh[3], over[3]],
                         [inside[0], inside[1], flow[0], flow[1], w[2] - 1.0, 0.0, stretch.min(2.0), w[3]],
@@ -72,7 +76,7 @@ pub fn hef_inputs(
                     *to = values;
                     *need = smoothstep(0.05, 0.3, off).max(moved).max(painted).max(lit);
                 }
-                for (c, line) in piece.lines.iter_mut().enumerate().filter(|(c, _)| *c != 13) {
+                for (c, line) in piece.lines.iter_mut().enumerate().filter(|(c, _)| *c != NEED) {
                     for (to, pixel) in line[r * crop..][..crop].iter_mut().zip(pixels.iter()) {
                         *to = pixel[c / 8][c % 8];
                     }

@@ -3,13 +3,14 @@
 use rayon::prelude::*;
 
 use crate::kernels::HefNeedParams;
+use crate::shared::hef_channels::DRIVEN_NEED;
 
 const REACH: [f32; 3] = [1.0, 0.75, 0.35];
 
 /// Need, reaching two pixels further; see the WGSL file.
 pub fn hef_need(p: &HefNeedParams, need: &[f32], driven: &mut [f32]) {
     let crop = p.crop as usize;
-    let channel = &mut driven[13 * crop * crop..][..crop * crop];
+    let channel = &mut driven[DRIVEN_NEED as usize * crop * crop..][..crop * crop];
     channel.par_chunks_exact_mut(crop).enumerate().with_min_len(16).for_each_init(
         || vec![0.0f32; crop + 4],
         |column, (y, out)| {

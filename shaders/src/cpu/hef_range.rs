@@ -4,12 +4,12 @@ use rayon::prelude::*;
 
 use super::ycocg::ycocg;
 use crate::kernels::HefRangeParams;
+use crate::shared::hef_range::{self as shared, DARK};
 
 /// Pixels of a cell, along one axis.
-pub(super) const CELL: usize = 4;
+pub(super) const CELL: usize = shared::CELL as usize;
 /// See the WGSL file.
 const SLACK: f32 = 0.002;
-pub(super) const DARK: f32 = 0.15;
 
 type Bounds = [[f32; 3]; 2];
 

@@ -4,7 +4,6 @@ pub mod attention;
 pub mod average_pool;
 pub mod blendshape_sum;
 pub mod conv2d;
-pub mod correspondence;
 mod crop;
 pub mod demodulate;
 pub mod depthwise_conv1d;

@@ -4,6 +4,7 @@ use rayon::prelude::*;
 
 use super::math::smoothstep;
 use crate::kernels::OuterFlowParams;
+use crate::shared::mesh::{NO_TRIANGLE, REGION_SKIN};
 
 /// The flow for everything that is not face; see the WGSL file.
 pub fn outer_flow(
@@ -34,11 +35,11 @@ pub fn outer_flow(
                 let x = (cx * step + ox * step / 4).min(size - 1);
                 let y = (cy * step + oy * step / 4).min(size - 1);
                 let k = y * size + x;
-                if triangle_id[k] == u32::MAX {
+                if triangle_id[k] == NO_TRIANGLE {
                     continue;
                 }
                 let t = triangles[triangle_id[k] as usize];
-                if t[3] != 0 {
+                if t[3] != REGION_SKIN {
                     continue;
                 }
                 let [b0, b1] = barycentric[k];

@@ -5,6 +5,7 @@ use rayon::prelude::*;
 use super::field::mix;
 use super::math::smoothstep;
 use crate::kernels::PictureSmoothParams;
+use crate::shared::mesh::NO_TRIANGLE;
 
 const REACH: i32 = 10;
 /// Number of the mouth's parts.
@@ -61,7 +62,7 @@ struct Parts<'a> {
 impl Parts<'_> {
     #[inline(always)]
     fn part(&self, f: u32) -> u32 {
-        if f == u32::MAX { 0 } else { self.parts[f as usize] }
+        if f == NO_TRIANGLE { 0 } else { self.parts[f as usize] }
     }
 
     fn index(&self, at: [i32; 2]) -> usize {

@@ -3,13 +3,13 @@
 use rayon::prelude::*;
 
 use crate::kernels::RasterTileParams;
+use crate::shared::mesh::NO_TRIANGLE;
 
 /// Side of a tile, pixels.
 const TILE: usize = 32;
 /// Pixels of a row at a time: one AVX2 register.
 const LANES: usize = 8;
 const RAMP: [f32; LANES] = [0.0, 1.0, 2.0, 3.0, 4.0, 5.0, 6.0, 7.0];
-const NONE: u32 = u32::MAX;
 
 /// An edge function over a tile: value(column, y) = at(y) + step · column; positive inside.
 #[derive(Clone, Copy)]
@@ -65,7 +65,7 @@ impl Tile {
         const RUNS: usize = TILE * TILE / LANES;
         Self {
             inverse: [[0.0; LANES]; RUNS],
-            index: [[NONE; LANES]; RUNS],
+            index: [[NO_TRIANGLE; LANES]; RUNS],
             weight_0: [[0.0; LANES]; RUNS],
             weight_1: [[0.0; LANES]; RUNS],
         }
@@ -141,7 +141,7 @@ pub fn raster_tile(
                 if summary[rows.clone()].iter().all(|s| *s == 0) {
                     for y in 0..height {
                         let line = y * size + tile_x * TILE..y * size + tile_x * TILE + width;
-                        ids[line.clone()].fill(NONE);
+                        ids[line.clone()].fill(NO_TRIANGLE);
                         weights[line.clone()].fill([0.0; 2]);
                         depths[line].fill(1e9);
                     }

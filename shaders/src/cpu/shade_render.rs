@@ -3,6 +3,7 @@
 use rayon::prelude::*;
 
 use crate::kernels::ShadeRenderParams;
+use crate::shared::mesh::NO_TRIANGLE;
 
 /// Colours interpolated over the drawn triangles; shapes as in the WGSL file.
 pub fn shade_render(
@@ -12,14 +13,12 @@ pub fn shade_render(
     barycentric: &[[f32; 2]],
     shaded: &[[f32; 4]],
     rendered: &mut [[f32; 4]],
-    region: &mut [u32],
 ) {
     let pixels = p.pixels as usize;
-    let out = rendered[..pixels].par_iter_mut().zip(region[..pixels].par_iter_mut());
     let from = triangle_id[..pixels].par_iter().zip(&barycentric[..pixels]);
-    out.zip(from).with_min_len(8192).for_each(|((color, kind), (index, b))| {
-        if *index == u32::MAX {
-            (*color, *kind) = ([0.0; 4], 255);
+    rendered[..pixels].par_iter_mut().zip(from).with_min_len(8192).for_each(|(color, (index, b))| {
+        if *index == NO_TRIANGLE {
+            *color = [0.0; 4];
             return;
         }
         let t = triangles[*index as usize];
@@ -28,6 +27,5 @@ pub fn shade_render(
         for k in 0..4 {
             color[k] = w0 * c0[k] + w1 * c1[k] + w2 * c2[k];
         }
-        *kind = t[3];
     });
 }

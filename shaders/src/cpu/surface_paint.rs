@@ -5,6 +5,7 @@ use rayon::prelude::*;
 use super::field::{Grid, mix};
 use super::math::smoothstep;
 use crate::kernels::SurfacePaintParams;
+use crate::shared::mesh::{NO_TRIANGLE, REGION_LEFT_EYE, REGION_RIGHT_EYE, REGION_SKIN, REGION_TEETH};
 
 /// Where each pixel looks in the portrait and what is laid over it; see the WGSL file.
 pub fn surface_paint(
@@ -45,7 +46,7 @@ pub fn surface_paint(
             let k = y * size + x;
             let at = [x as f32 + 0.5, y as f32 + 0.5];
             let around = around[x];
-            if triangle_id[k] == u32::MAX {
+            if triangle_id[k] == NO_TRIANGLE {
                 warp[x] = [around[0], around[1], 1.0, 0.0];
                 paint[x] = [0.0; 4];
                 continue;
@@ -59,7 +60,7 @@ pub fn surface_paint(
                 std::array::from_fn(|i| a[i] * b0 + b[i] * b1 + c[i] * b2)
             };
             let (l0, l1) = (row(0), row(1));
-            if t[3] == 0 {
+            if t[3] == REGION_SKIN {
                 let l2 = row(2);
                 let lash = l2[2];
                 let own = smoothstep(0.1, 0.95, l0[2]);
@@ -75,7 +76,7 @@ pub fn surface_paint(
                 continue;
             }
             warp[x] = [l0[0], l0[1], 1.0, 0.0];
-            if t[3] == 2 || t[3] == 3 {
+            if matches!(t[3], REGION_LEFT_EYE | REGION_RIGHT_EYE) {
                 let d = [l0[0] - around[0], l0[1] - around[1]];
                 paint[x] = [0.0, 0.0, 0.0, (d[0] * d[0] + d[1] * d[1]).sqrt()];
                 continue;
@@ -84,7 +85,7 @@ pub fn surface_paint(
             let [above] = half.sample([at[0], at[1] - p.under_lip], |i| [mask[i][0]]);
             let shadow = (0.48 + 0.52 * smoothstep(0.2, 1.0, edge)) * (0.55 + 0.45 * smoothstep(0.0, 0.9, above));
             let [r, g, b] = [0.25, 0.0, -0.12].map(|t| shadow * (1.0 + (1.0 - shadow) * t));
-            let through = if t[3] == 4 { 0.0 } else { 1.0 - smoothstep(0.1, 0.7, edge) };
+            let through = if t[3] == REGION_TEETH { 0.0 } else { 1.0 - smoothstep(0.1, 0.7, edge) };
             let lips = p.lips;
             paint[x] = [
                 l1[0] * r + lips[0] * through,

@@ -5,6 +5,7 @@ use rayon::prelude::*;
 use super::field::mix;
 use super::math::smoothstep;
 use crate::kernels::VertexLookParams;
+use crate::shared::harmonics::{Y_0, Y_1, Y_2, Y_20, Y_22};
 
 /// What each vertex shows in this frame; see the WGSL file.
 pub fn vertex_look(
@@ -78,11 +79,11 @@ pub fn vertex_look(
 /// Order-2 spherical harmonics in camera space over a soft floor; `light` holds nine coefficients and the floor.
 pub fn shade(light: &[f32], n: [f32; 4]) -> f32 {
     let [x, y, z, _] = n;
-    let s = 0.282_095 * light[0]
-        + 0.488_603 * (light[1] * y + light[2] * z + light[3] * x)
-        + 1.092_548 * (light[4] * x * y + light[5] * y * z + light[7] * x * z)
-        + 0.315_392 * light[6] * (3.0 * z * z - 1.0)
-        + 0.546_274 * light[8] * (x * x - y * y);
+    let s = Y_0 * light[0]
+        + Y_1 * (light[1] * y + light[2] * z + light[3] * x)
+        + Y_2 * (light[4] * x * y + light[5] * y * z + light[7] * x * z)
+        + Y_20 * light[6] * (3.0 * z * z - 1.0)
+        + Y_22 * light[8] * (x * x - y * y);
     let d = s - light[9];
     light[9] + 0.5 * (d + (d * d + 0.04 * light[9] * light[9]).sqrt())
 }

@@ -5,6 +5,8 @@
 // left side, and gets its sign last: two triangles that share an edge get exactly opposite values, so no pixel between them is missed.
 // triangles (F), screen (V), masks, summary: see the steps before · triangle_id (S, S), 0xffffffff = none · barycentric (S, S) perspective-
 // correct weights of the triangle's first two vertices · depth (S, S) metres, 1e9 = none
+#import mesh
+
 struct Params {
     size: u32,
     tiles: u32,
@@ -37,7 +39,7 @@ fn main(@builtin(global_invocation_id) id: vec3<u32>) {
     let left = f32(id.x & ~31u) + 0.5;
     let column = f32(id.x & 31u);
     let y = f32(id.y) + 0.5;
-    var best = 0xffffffffu;
+    var best = NO_TRIANGLE;
     var best_inverse = 0.0; // 1 / depth
     var weights = vec2(0.0, 0.0);
     for (var g = 0u; g < p.groups; g++) {
@@ -72,5 +74,5 @@ fn main(@builtin(global_invocation_id) id: vec3<u32>) {
     let at = id.y * p.size + id.x;
     triangle_id[at] = best;
     barycentric[at] = weights;
-    depth[at] = select(1e9, 1.0 / best_inverse, best != 0xffffffffu);
+    depth[at] = select(1e9, 1.0 / best_inverse, best != NO_TRIANGLE);
 }

@@ -1,6 +1,8 @@
-// I^rd and the masks: colours interpolated over the drawn triangles.
+// I^rd and its mask: colours interpolated over the drawn triangles.
 // triangles (F), triangle_id (S, S), barycentric (S, S): see `raster_tile` · shaded (V) from `shade_vertices` · rendered (S, S): linear r, g, b
-// and the face mask M, zero where nothing is drawn · region (S, S): the triangle's region, 255 where nothing is drawn
+// and the face mask M, zero where nothing is drawn
+#import mesh
+
 struct Params {
     pixels: u32,
 }
@@ -10,7 +12,6 @@ struct Params {
 @group(0) @binding(3) var<storage, read> barycentric: array<vec2<f32>>;
 @group(0) @binding(4) var<storage, read> shaded: array<vec4<f32>>;
 @group(0) @binding(5) var<storage, read_write> rendered: array<vec4<f32>>;
-@group(0) @binding(6) var<storage, read_write> region: array<u32>;
 
 @compute @workgroup_size(64)
 fn main(@builtin(global_invocation_id) id: vec3<u32>) {
@@ -18,13 +19,10 @@ fn main(@builtin(global_invocation_id) id: vec3<u32>) {
         return;
     }
     var color = vec4(0.0, 0.0, 0.0, 0.0);
-    var kind = 255u;
-    if (triangle_id[id.x] != 0xffffffffu) {
+    if (triangle_id[id.x] != NO_TRIANGLE) {
         let t = triangles[triangle_id[id.x]];
-        let b = barycentric[id.x];
-        color = b.x * shaded[t.x] + b.y * shaded[t.y] + (1.0 - b.x - b.y) * shaded[t.z];
-        kind = t.w;
+        let b = corners(barycentric[id.x]);
+        color = b.x * shaded[t.x] + b.y * shaded[t.y] + b.z * shaded[t.z];
     }
     rendered[id.x] = color;
-    region[id.x] = kind;
 }

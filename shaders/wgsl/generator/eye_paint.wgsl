@@ -1,5 +1,8 @@
 // Eyeballs: the colour that stands in where the portrait does not show the ball is a picture of the whole ball, laid out by the angle from its
 // axis, under the shadow of the lids.
+#import mesh
+#import sampling
+
 struct Params {
     size: u32,
     side: u32, // of one eye's picture; the two stand one above the other, the subject's left eye first
@@ -17,24 +20,18 @@ struct Params {
 @group(0) @binding(7) var<storage, read_write> paint: array<vec4<f32>>; // see surface_paint
 
 fn eye_at(at: vec2<f32>, base: u32) -> vec3<f32> {
-    let q = clamp(at - 0.5, vec2<f32>(0.0), vec2<f32>(f32(p.side) - 1.0));
-    let i = min(vec2<u32>(q), vec2<u32>(p.side - 2u));
-    let t = q - vec2<f32>(i);
-    let k = base + i.y * p.side + i.x;
-    return mix(mix(eyes[k].xyz, eyes[k + 1u].xyz, t.x), mix(eyes[k + p.side].xyz, eyes[k + p.side + 1u].xyz, t.x), t.y);
+    let s = spot(at, p.side);
+    let k = base + s.k;
+    return bilinear4(eyes[k], eyes[k + 1u], eyes[k + p.side], eyes[k + p.side + 1u], s.t).xyz;
 }
 
-fn depth_at(x: u32, y: u32) -> f32 {
-    let k = y * p.size + x;
+fn depth_at(k: u32) -> f32 {
     return eyes[2u * p.side * p.side + k / 4u][k % 4u];
 }
 
 fn shown_at(at: vec2<f32>) -> f32 {
-    let q = clamp(at - 0.5, vec2<f32>(0.0), vec2<f32>(f32(p.size) - 1.0));
-    let i = min(vec2<u32>(q), vec2<u32>(p.size - 2u));
-    let t = q - vec2<f32>(i);
-    let top = mix(depth_at(i.x, i.y), depth_at(i.x + 1u, i.y), t.x);
-    return mix(top, mix(depth_at(i.x, i.y + 1u), depth_at(i.x + 1u, i.y + 1u), t.x), t.y);
+    let s = spot(at, p.size);
+    return bilinear(depth_at(s.k), depth_at(s.k + 1u), depth_at(s.k + p.size), depth_at(s.k + p.size + 1u), s.t);
 }
 
 @compute @workgroup_size(8, 8)
@@ -44,17 +41,16 @@ fn main(@builtin(global_invocation_id) id: vec3<u32>) {
     }
     let k = id.y * p.size + id.x;
     let f = triangle_id[k];
-    if (f == 0xffffffffu) {
+    if (f == NO_TRIANGLE) {
         return;
     }
     let t = triangles[f];
-    if (t.w != 2u && t.w != 3u) {
+    if (!is_eye(t.w)) {
         return;
     }
-    let b = barycentric[k];
-    let c = 1.0 - b.x - b.y;
-    let from_there = look[t.x * 3u].xy * b.x + look[t.y * 3u].xy * b.y + look[t.z * 3u].xy * c;
-    let d = look[t.x * 3u + 2u].xy * b.x + look[t.y * 3u + 2u].xy * b.y + look[t.z * 3u + 2u].xy * c;
+    let b = corners(barycentric[k]);
+    let from_there = look[t.x * 3u].xy * b.x + look[t.y * 3u].xy * b.y + look[t.z * 3u].xy * b.z;
+    let d = look[t.x * 3u + 2u].xy * b.x + look[t.y * 3u + 2u].xy * b.y + look[t.z * 3u + 2u].xy * b.z;
     let middle = 0.5 * f32(p.side);
     let at = vec2<f32>(middle + d.x * p.scale, middle - d.y * p.scale);
     let half = p.size / 2u;
@@ -65,6 +61,6 @@ fn main(@builtin(global_invocation_id) id: vec3<u32>) {
     let slid = smoothstep(0.3, 1.3, paint[k].w);
     let shown = smoothstep(-0.6, 0.4, shown_at(from_there)) * (1.0 - slid);
     let closing = slid * (1.0 - smoothstep(0.05, 0.25, open));
-    let colour = eye_at(at, (t.w - 2u) * p.side * p.side) * shadow;
+    let colour = eye_at(at, (t.w - REGION_LEFT_EYE) * p.side * p.side) * shadow;
     paint[k] = vec4<f32>(colour * (1.0 - 0.8 * closing), 1.0 - shown);
 }

@@ -1,6 +1,11 @@
 // Holds HEF's colours to those that the composite has nearby, as temporal anti-aliasing holds its history (neighbourhood clamp in YCoCg; Karis 2014):
 // what the network makes of people unlike those it has seen can then be blurred or misplaced, but no colour that nobody has there. Inside the mouth, where
 // held-out people look best as the geometric generator paints them, it may change a little light.
+#import hef_channels
+#import hef_range
+#import sampling
+#import ycocg
+
 struct Params {
     crop: u32, // a multiple of 4
 }
@@ -9,15 +14,8 @@ struct Params {
 @group(0) @binding(2) var<storage, read> range: array<f32>; // (6, crop / 4, crop / 4): see hef_range
 @group(0) @binding(3) var<storage, read_write> result: array<f32>; // (6, crop, crop): see hef_finish; 0–2 change
 
-const CELL = 4u;
-const DARK = 0.15; // see hef_range
-const INSIDE = 8u;
 // How far luma and chroma may go inside the mouth; beyond it what is nearby is the only bound.
 const PAINTED = vec3<f32>(0.03, 0.015, 0.015);
-
-fn ycocg(c: vec3<f32>) -> vec3<f32> {
-    return vec3<f32>(0.5 * c.y + 0.25 * (c.x + c.z), 0.5 * (c.x - c.z), 0.5 * c.y - 0.25 * (c.x + c.z));
-}
 
 @compute @workgroup_size(8, 8)
 fn main(@builtin(global_invocation_id) id: vec3<u32>) {
@@ -33,28 +31,26 @@ fn main(@builtin(global_invocation_id) id: vec3<u32>) {
     let before = vec3<f32>(driven[k], driven[k + plane], driven[k + 2u * plane]);
     let c = before + change;
     let cells = p.crop / CELL;
-    let q = clamp((vec2<f32>(id.xy) + 0.5) / f32(CELL) - 0.5, vec2<f32>(0.0), vec2<f32>(f32(cells) - 1.0));
-    let i = min(vec2<u32>(q), vec2<u32>(cells - 2u));
-    let t = q - vec2<f32>(i);
+    let s = spot((vec2<f32>(id.xy) + 0.5) / f32(CELL), cells);
     var bounds: array<f32, 6>;
     for (var n = 0u; n < 6u; n++) {
-        let at = (n * cells + i.y) * cells + i.x;
-        bounds[n] = mix(mix(range[at], range[at + 1u], t.x), mix(range[at + cells], range[at + cells + 1u], t.x), t.y);
+        let at = n * cells * cells + s.k;
+        bounds[n] = bilinear(range[at], range[at + 1u], range[at + cells], range[at + cells + 1u], s.t);
     }
     let made = ycocg(c);
     let was = ycocg(before);
     let share = made.yz / (max(made.x, 0.0) + DARK);
-    let luma = clamp(made.x, bounds[0], bounds[3]);
+    let y = clamp(made.x, bounds[0], bounds[3]);
     let held_share = clamp(share, vec2<f32>(bounds[1], bounds[2]), vec2<f32>(bounds[4], bounds[5]));
-    let same = luma == made.x && all(held_share == share);
-    let chroma = select(held_share * (max(luma, 0.0) + DARK), made.yz, same);
-    let limit = mix(vec3<f32>(1.0), PAINTED, driven[INSIDE * plane + k]);
-    let held = clamp(vec3<f32>(luma, chroma), was - limit, was + limit);
+    let same = y == made.x && all(held_share == share);
+    let chroma = select(held_share * (max(y, 0.0) + DARK), made.yz, same);
+    let limit = mix(vec3<f32>(1.0), PAINTED, driven[DRIVEN_MOUTH * plane + k]);
+    let held = clamp(vec3<f32>(y, chroma), was - limit, was + limit);
     if (all(held == made)) {
         return;
     }
-    let rest = held.x - held.z;
-    result[k] = rest + held.y - before.x;
-    result[k + plane] = held.x + held.z - before.y;
-    result[k + 2u * plane] = rest - held.y - before.z;
+    let kept = rgb(held) - before;
+    result[k] = kept.x;
+    result[k + plane] = kept.y;
+    result[k + 2u * plane] = kept.z;
 }

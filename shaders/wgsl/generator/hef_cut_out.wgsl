@@ -3,6 +3,10 @@
 // say nothing that the picture belies. A colour darker than the background, or lighter than white over it, tells how much of the person there is at least;
 // what differs from the background stays a person if the geometric cut-out had one, and what does not becomes none. Where there is no need that cut-out
 // stays, to the bit.
+#import crop
+#import hef_channels
+#import sampling
+
 struct Params {
     size: u32,
     crop: u32,
@@ -19,8 +23,6 @@ struct Params {
 @group(0) @binding(4) var<storage, read> pictures: array<vec4<f32>>; // (2 · size²): portrait, then background (RGB, 0)
 @group(0) @binding(5) var<storage, read_write> person: array<vec4<f32>>; // (size²): RGB · alpha, alpha
 
-const MATTE = 3u;
-const NEED = 13u;
 // How far a picture of the background alone may be from the background, linear light.
 const NOISE = 0.02;
 // Between which differences of square roots of light a picture gets certain not to be the background.
@@ -32,22 +34,20 @@ fn main(@builtin(global_invocation_id) id: vec3<u32>) {
     if (id.x >= p.size || id.y >= p.size) {
         return;
     }
-    let at = (vec2<f32>(id.xy) + 0.5 - vec2<f32>(p.left, p.top)) / p.step;
-    let side = f32(p.crop);
-    let margin = min(min(at.x, at.y), min(side - at.x, side - at.y));
+    let at = crop_position(id.xy, vec2<f32>(p.left, p.top), p.step);
+    let margin = crop_margin(at, f32(p.crop));
     if (margin <= 0.0) {
         return;
     }
-    let q = clamp(at - 0.5, vec2<f32>(0.0), vec2<f32>(side - 1.0));
-    let i = min(vec2<u32>(q), vec2<u32>(p.crop - 2u));
-    let t = q - vec2<f32>(i);
-    let n = (NEED * p.crop + i.y) * p.crop + i.x;
-    let need = mix(mix(driven[n], driven[n + 1u], t.x), mix(driven[n + p.crop], driven[n + p.crop + 1u], t.x), t.y);
+    let s = spot(at, p.crop);
+    let plane = p.crop * p.crop;
+    let n = DRIVEN_NEED * plane + s.k;
+    let need = bilinear(driven[n], driven[n + 1u], driven[n + p.crop], driven[n + p.crop + 1u], s.t);
     if (need <= 0.0) {
         return;
     }
-    let m = (MATTE * p.crop + i.y) * p.crop + i.x;
-    let matte = mix(mix(result[m], result[m + 1u], t.x), mix(result[m + p.crop], result[m + p.crop + 1u], t.x), t.y);
+    let m = RESULT_MATTE * plane + s.k;
+    let matte = bilinear(result[m], result[m + 1u], result[m + p.crop], result[m + p.crop + 1u], s.t);
     let k = id.y * p.size + id.x;
     let behind = pictures[p.size * p.size + k].xyz;
     let off = picture[k].xyz - behind;

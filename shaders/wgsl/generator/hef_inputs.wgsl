@@ -1,7 +1,10 @@
-// What the geometric generator knows of a frame, resampled on HEF's crop: `driven` (16, crop, crop), channels as train/hef/README.md says, all but
-// 13; and the need that channel 13 is made from (see hef_need). Colours are taken between pixels, positions and shares from the nearest one.
+// What the geometric generator knows of a frame, resampled on HEF's crop: `driven` (16, crop, crop), channels as
+// train/hef/README.md says, all but need; and what need is made from (see hef_need). Colours are taken between pixels, positions and shares from the nearest one.
 // Need: how far the warp bends its surroundings, how far it moves them (light and sight change with the place), what is painted, and light that
 // changed; whichever is most. Where nothing moves it is 0 exactly.
+#import hef_channels
+#import sampling
+
 struct Params {
     size: u32,
     crop: u32,
@@ -32,18 +35,13 @@ fn main(@builtin(global_invocation_id) id: vec3<u32>) {
     }
     let at = vec2<f32>(p.left, p.top) + (vec2<f32>(id.xy) + 0.5) * p.step;
     let last = i32(p.size) - 1;
-    let q = clamp(at - 0.5, vec2<f32>(0.0), vec2<f32>(f32(last)));
-    let i = min(vec2<u32>(q), vec2<u32>(p.size - 2u));
-    let t = q - vec2<f32>(i);
-    let k = i.y * p.size + i.x;
-    let colour = mix(mix(linear[k], linear[k + 1u], t.x), mix(linear[k + p.size], linear[k + p.size + 1u], t.x), t.y);
-    let mesh = mix(mix(rendered[k], rendered[k + 1u], t.x), mix(rendered[k + p.size], rendered[k + p.size + 1u], t.x), t.y);
+    let s = spot(at, p.size);
+    let k = s.k;
+    let colour = bilinear4(linear[k], linear[k + 1u], linear[k + p.size], linear[k + p.size + 1u], s.t);
+    let mesh = bilinear4(rendered[k], rendered[k + 1u], rendered[k + p.size], rendered[k + p.size + 1u], s.t);
     let half = p.size / 2u;
-    let r = clamp(at * 0.5 - 0.5, vec2<f32>(0.0), vec2<f32>(f32(half) - 1.0));
-    let j = min(vec2<u32>(r), vec2<u32>(half - 2u));
-    let u = r - vec2<f32>(j);
-    let h = j.y * half + j.x;
-    let inside = mix(mix(mask[h], mask[h + 1u], u.x), mix(mask[h + half], mask[h + half + 1u], u.x), u.y);
+    let m = spot(at * 0.5, half);
+    let inside = bilinear2(mask[m.k], mask[m.k + 1u], mask[m.k + half], mask[m.k + half + 1u], m.t);
 
     let near = clamp(vec2<i32>(floor(at)), vec2<i32>(0), vec2<i32>(last));
     let here = u32(near.y) * p.size + u32(near.x);
@@ -71,17 +69,17 @@ fn main(@builtin(global_invocation_id) id: vec3<u32>) {
     let light = sqrt(max(colour.xyz, vec3<f32>(0.0)));
     let shade = sqrt(max(mesh.xyz, vec3<f32>(0.0)));
     for (var c = 0u; c < 3u; c++) {
-        driven[c * plane + to] = light[c];
-        driven[(3u + c) * plane + to] = shade[c];
+        driven[(DRIVEN_COMPOSITE + c) * plane + to] = light[c];
+        driven[(DRIVEN_RENDER + c) * plane + to] = shade[c];
     }
-    driven[6u * plane + to] = mesh.w;
-    driven[7u * plane + to] = over.w;
-    driven[8u * plane + to] = inside.x;
-    driven[9u * plane + to] = inside.y;
-    driven[10u * plane + to] = flow.x;
-    driven[11u * plane + to] = flow.y;
-    driven[12u * plane + to] = w.z - 1.0;
-    driven[14u * plane + to] = min(abs(mean - spread), 2.0);
-    driven[15u * plane + to] = w.w;
+    driven[DRIVEN_RENDER_MASK * plane + to] = mesh.w;
+    driven[DRIVEN_PAINT * plane + to] = over.w;
+    driven[DRIVEN_MOUTH * plane + to] = inside.x;
+    driven[DRIVEN_EYE * plane + to] = inside.y;
+    driven[DRIVEN_PRIOR * plane + to] = flow.x;
+    driven[(DRIVEN_PRIOR + 1u) * plane + to] = flow.y;
+    driven[DRIVEN_LIGHT * plane + to] = w.z - 1.0;
+    driven[DRIVEN_STRETCH * plane + to] = min(abs(mean - spread), 2.0);
+    driven[DRIVEN_UNDER * plane + to] = w.w;
     need[to] = max(max(smoothstep(0.05, 0.3, off), moved), max(painted, lit));
 }

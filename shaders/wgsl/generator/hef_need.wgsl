@@ -1,4 +1,6 @@
-// Lets need reach two pixels further, fading: channel 13 of `driven` (16, crop, crop) = the most of need (crop²) times a weight of the distance.
+// Lets need reach two pixels further, fading: need in `driven` (16, crop, crop) = the most of need (crop²) times a weight of the distance.
+#import hef_channels
+
 struct Params {
     crop: u32,
 }
@@ -30,5 +32,5 @@ fn main(@builtin(global_invocation_id) id: vec3<u32>) {
         }
         most = max(most, row * weights[abs(dy)]);
     }
-    driven[13u * p.crop * p.crop + id.y * p.crop + id.x] = most;
+    driven[DRIVEN_NEED * p.crop * p.crop + id.y * p.crop + id.x] = most;
 }

@@ -1,5 +1,8 @@
 // Which colours there are around each cell of 4 × 4 pixels of the composite: lowest and highest luma (Y of YCoCg, of square roots of light) of the cell and
 // the eight around it, and chroma as a share of it, (Co, Cg) / (Y + DARK). hef_bound holds HEF's colours to them.
+#import hef_range
+#import ycocg
+
 struct Params {
     crop: u32, // a multiple of 4
 }
@@ -7,11 +10,8 @@ struct Params {
 @group(0) @binding(1) var<storage, read> driven: array<f32>; // (16, crop, crop): see hef_inputs
 @group(0) @binding(2) var<storage, read_write> range: array<f32>; // (6, crop / 4, crop / 4): the lowest three, then the highest
 
-const CELL = 4u;
 // Half a level of 256: what is within rounding is no other colour.
 const SLACK = 0.002;
-// What is as dark as this has half its chroma's share: in the dark every colour is grey.
-const DARK = 0.15;
 
 @compute @workgroup_size(8, 8)
 fn main(@builtin(global_invocation_id) id: vec3<u32>) {
@@ -27,11 +27,8 @@ fn main(@builtin(global_invocation_id) id: vec3<u32>) {
     for (var y = first.y; y < last.y; y++) {
         for (var x = first.x; x < last.x; x++) {
             let k = y * p.crop + x;
-            let r = driven[k];
-            let g = driven[k + plane];
-            let b = driven[k + 2u * plane];
-            let luma = 0.5 * g + 0.25 * (r + b);
-            let colour = vec3<f32>(luma, vec2<f32>(0.5 * (r - b), 0.5 * g - 0.25 * (r + b)) / (max(luma, 0.0) + DARK));
+            let c = ycocg(vec3<f32>(driven[k], driven[k + plane], driven[k + 2u * plane]));
+            let colour = vec3<f32>(c.x, c.yz / (max(c.x, 0.0) + DARK));
             low = min(low, colour);
             high = max(high, colour);
         }

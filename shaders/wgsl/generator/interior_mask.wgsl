@@ -1,4 +1,6 @@
 // How much of each 2 × 2 block of pixels is inside of the mouth (x) and eyeball (y).
+#import mesh
+
 struct Params {
     size: u32, // side of the picture, even
 }
@@ -16,10 +18,10 @@ fn main(@builtin(global_invocation_id) id: vec3<u32>) {
     var sum = vec2<f32>(0.0);
     for (var i = 0u; i < 4u; i++) {
         let f = triangle_id[(id.y * 2u + i / 2u) * p.size + id.x * 2u + i % 2u];
-        if (f != 0xffffffffu) {
+        if (f != NO_TRIANGLE) {
             let region = triangles[f].w;
-            let eye = region == 2u || region == 3u;
-            sum += select(vec2<f32>(select(0.0, 0.25, region != 0u), 0.0), vec2<f32>(0.0, 0.25), eye);
+            let mouth = select(0.0, 0.25, region != REGION_SKIN);
+            sum += select(vec2<f32>(mouth, 0.0), vec2<f32>(0.0, 0.25), is_eye(region));
         }
     }
     mask[id.y * half + id.x] = sum;

@@ -2,6 +2,9 @@
 // rigid: where the head's motion alone puts the cell's source, minus the cell, in pixels: found by fixed point through a plate of depths and
 // head weights that lies over the portrait. residual: what the mesh says beyond that, with its weight; 0 with a small weight
 // where it says nothing, 0 with a large one where ear or scalp shows.
+#import mesh
+#import sampling
+
 struct Params {
     row0: vec4<f32>, // camera space from head space: rotation and translation
     row1: vec4<f32>,
@@ -34,12 +37,8 @@ fn turn(a: f32) -> vec2<f32> {
 }
 
 fn plate_at(at: vec2<f32>) -> vec2<f32> {
-    let last = f32(p.cells) - 1.0;
-    let q = clamp(at / f32(p.step) - 0.5, vec2<f32>(0.0), vec2<f32>(last));
-    let i = min(vec2<u32>(q), vec2<u32>(p.cells - 2u));
-    let t = q - vec2<f32>(i);
-    let k = i.y * p.cells + i.x;
-    return mix(mix(plate[k], plate[k + 1u], t.x), mix(plate[k + p.cells], plate[k + p.cells + 1u], t.x), t.y);
+    let s = spot(at / f32(p.step), p.cells);
+    return bilinear2(plate[s.k], plate[s.k + 1u], plate[s.k + p.cells], plate[s.k + p.cells + 1u], s.t);
 }
 
 // Where the point of the portrait at `at` goes.
@@ -82,13 +81,12 @@ fn main(@builtin(global_invocation_id) id: vec3<u32>) {
         let y = min(id.y * p.step + offsets[i].y * p.step / 4u, p.size - 1u);
         let k = y * p.size + x;
         let f = triangle_id[k];
-        if (f != 0xffffffffu) {
+        if (f != NO_TRIANGLE) {
             let t = triangles[f];
-            if (t.w == 0u) {
-                let b = barycentric[k];
-                let c = 1.0 - b.x - b.y;
-                let l = look[t.x * 3u].xy * b.x + look[t.y * 3u].xy * b.y + look[t.z * 3u].xy * c;
-                let steer = look[t.x * 3u + 2u].w * b.x + look[t.y * 3u + 2u].w * b.y + look[t.z * 3u + 2u].w * c;
+            if (t.w == REGION_SKIN) {
+                let b = corners(barycentric[k]);
+                let l = look[t.x * 3u].xy * b.x + look[t.y * 3u].xy * b.y + look[t.z * 3u].xy * b.z;
+                let steer = look[t.x * 3u + 2u].w * b.x + look[t.y * 3u + 2u].w * b.y + look[t.z * 3u + 2u].w * b.z;
                 let weight = 0.25 * smoothstep(0.6, 0.95, steer);
                 still += 0.25 * clamp(-steer, 0.0, 1.0);
                 sum += vec3<f32>(l.x - f32(x) - 0.5, l.y - f32(y) - 0.5, 1.0) * weight;

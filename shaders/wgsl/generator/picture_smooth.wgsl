@@ -4,6 +4,8 @@
 // The raster says only which part owns each pixel's centre, so an edge is a staircase. A pixel at a step walks along the edge to both ends of its
 // tread; the line through the middles of the risers then tells how much of the pixel the part across the edge covers. Where both sides show
 // neighbouring points of the portrait, unpainted, its own soft edge is there already and nothing is done.
+#import mesh
+
 struct Params {
     size: u32,
 }
@@ -22,7 +24,7 @@ const LIPS = 0.3; // weight of what is beside the mouth in its blur
 fn part_at(at: vec2<i32>) -> u32 {
     let q = clamp(at, vec2<i32>(0), vec2<i32>(i32(p.size) - 1));
     let f = triangle_id[u32(q.y) * p.size + u32(q.x)];
-    if (f == 0xffffffffu) {
+    if (f == NO_TRIANGLE) {
         return 0u;
     }
     return parts[f];

@@ -1,6 +1,9 @@
 // For each pixel: where in the portrait to look, and what to lay over it.
 // warp: (source x, y px, gain, under: share of paint behind whatever the portrait shows there) · paint: (linear RGB, share of paint; on eyeballs how far they slid against what is around them, px).
 // Skin takes the portrait where it can be trusted; the inside of the mouth is painted and darkens towards the lips that shade it.
+#import mesh
+#import sampling
+
 struct Params {
     size: u32,
     cells: u32, // side of the outer flow's grid
@@ -20,21 +23,14 @@ struct Params {
 @group(0) @binding(8) var<storage, read_write> paint: array<vec4<f32>>;
 
 fn outer_at(at: vec2<f32>) -> vec2<f32> {
-    let last = f32(p.cells) - 1.0;
-    let q = clamp(at / f32(p.step) - 0.5, vec2<f32>(0.0), vec2<f32>(last));
-    let i = min(vec2<u32>(q), vec2<u32>(p.cells - 2u));
-    let t = q - vec2<f32>(i);
-    let k = i.y * p.cells + i.x;
-    return mix(mix(outer[k].xy, outer[k + 1u].xy, t.x), mix(outer[k + p.cells].xy, outer[k + p.cells + 1u].xy, t.x), t.y);
+    let s = spot(at / f32(p.step), p.cells);
+    return bilinear4(outer[s.k], outer[s.k + 1u], outer[s.k + p.cells], outer[s.k + p.cells + 1u], s.t).xy;
 }
 
 fn mouth_at(at: vec2<f32>) -> f32 {
     let half = p.size / 2u;
-    let q = clamp(at * 0.5 - 0.5, vec2<f32>(0.0), vec2<f32>(f32(half) - 1.0));
-    let i = min(vec2<u32>(q), vec2<u32>(half - 2u));
-    let t = q - vec2<f32>(i);
-    let k = i.y * half + i.x;
-    return mix(mix(mask[k].x, mask[k + 1u].x, t.x), mix(mask[k + half].x, mask[k + half + 1u].x, t.x), t.y);
+    let s = spot(at * 0.5, half);
+    return bilinear2(mask[s.k], mask[s.k + 1u], mask[s.k + half], mask[s.k + half + 1u], s.t).x;
 }
 
 @compute @workgroup_size(8, 8)
@@ -46,18 +42,17 @@ fn main(@builtin(global_invocation_id) id: vec3<u32>) {
     let at = vec2<f32>(id.xy) + 0.5;
     let around = at + outer_at(at);
     let f = triangle_id[k];
-    if (f == 0xffffffffu) {
+    if (f == NO_TRIANGLE) {
         warp[k] = vec4<f32>(around, 1.0, 0.0);
         paint[k] = vec4<f32>(0.0);
         return;
     }
     let t = triangles[f];
-    let b = barycentric[k];
-    let c = 1.0 - b.x - b.y;
-    let l0 = look[t.x * 3u] * b.x + look[t.y * 3u] * b.y + look[t.z * 3u] * c;
-    let l1 = look[t.x * 3u + 1u] * b.x + look[t.y * 3u + 1u] * b.y + look[t.z * 3u + 1u] * c;
-    if (t.w == 0u) {
-        let l2 = look[t.x * 3u + 2u] * b.x + look[t.y * 3u + 2u] * b.y + look[t.z * 3u + 2u] * c;
+    let b = corners(barycentric[k]);
+    let l0 = look[t.x * 3u] * b.x + look[t.y * 3u] * b.y + look[t.z * 3u] * b.z;
+    let l1 = look[t.x * 3u + 1u] * b.x + look[t.y * 3u + 1u] * b.y + look[t.z * 3u + 1u] * b.z;
+    if (t.w == REGION_SKIN) {
+        let l2 = look[t.x * 3u + 2u] * b.x + look[t.y * 3u + 2u] * b.y + look[t.z * 3u + 2u] * b.z;
         let lash = l2.z;
         let own = smoothstep(0.1, 0.95, l0.z);
         let share = max(1.0 - l0.w, lash);
@@ -66,7 +61,7 @@ fn main(@builtin(global_invocation_id) id: vec3<u32>) {
         return;
     }
     warp[k] = vec4<f32>(l0.xy, 1.0, 0.0);
-    if (t.w == 2u || t.w == 3u) {
+    if (is_eye(t.w)) {
         paint[k] = vec4<f32>(0.0, 0.0, 0.0, distance(l0.xy, around));
         return;
     }
@@ -75,6 +70,6 @@ fn main(@builtin(global_invocation_id) id: vec3<u32>) {
     let shadow = (0.48 + 0.52 * smoothstep(0.2, 1.0, edge)) * (0.55 + 0.45 * smoothstep(0.0, 0.9, above));
     // What light gets past the lips has their colour, and some comes through them: corners do not go black.
     let tint = 1.0 + (1.0 - shadow) * vec3<f32>(0.25, 0.0, -0.12);
-    let through = select(1.0 - smoothstep(0.1, 0.7, edge), 0.0, t.w == 4u);
+    let through = select(1.0 - smoothstep(0.1, 0.7, edge), 0.0, t.w == REGION_TEETH);
     paint[k] = vec4<f32>(l1.xyz * (shadow * tint) + p.lips * through, 1.0 - l0.w);
 }

@@ -5,6 +5,8 @@
 //   steer  1 where what lies beside the mesh follows it, −1 where it stays with the skull whatever the face does (ears, scalp)
 //   under  1 where paint stands behind the portrait's people: skin that turned into view beside them, in front of the background
 //   gain   light on the driven face over light on the portrait, linear
+#import harmonics
+
 struct Params {
     vertices: u32,
     gain_power: f32,
@@ -27,11 +29,11 @@ struct Params {
 @group(0) @binding(8) var<storage, read_write> look: array<vec4<f32>>;
 
 fn shade(n: vec3<f32>) -> f32 {
-    let s = 0.282095 * light[0]
-        + 0.488603 * (light[1] * n.y + light[2] * n.z + light[3] * n.x)
-        + 1.092548 * (light[4] * n.x * n.y + light[5] * n.y * n.z + light[7] * n.x * n.z)
-        + 0.315392 * light[6] * (3.0 * n.z * n.z - 1.0)
-        + 0.546274 * light[8] * (n.x * n.x - n.y * n.y);
+    let s = Y_0 * light[0]
+        + Y_1 * (light[1] * n.y + light[2] * n.z + light[3] * n.x)
+        + Y_2 * (light[4] * n.x * n.y + light[5] * n.y * n.z + light[7] * n.x * n.z)
+        + Y_20 * light[6] * (3.0 * n.z * n.z - 1.0)
+        + Y_22 * light[8] * (n.x * n.x - n.y * n.y);
     // Soft from below: shadows never go under the floor.
     let d = s - light[9];
     return light[9] + 0.5 * (d + sqrt(d * d + 0.04 * light[9] * light[9]));

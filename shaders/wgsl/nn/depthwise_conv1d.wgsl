@@ -1,5 +1,7 @@
 // y += GELU(depthwise convolution of x along tokens + bias), on tokens `first` … T−1 only; zeros outside them. x, y (B, T, C); weight (C, taps),
 // taps odd, centred.
+#import gelu
+
 struct Params {
     batch: u32,
     tokens: u32,
@@ -12,11 +14,6 @@ struct Params {
 @group(0) @binding(2) var<storage, read> weight: array<f32>;
 @group(0) @binding(3) var<storage, read> bias: array<f32>;
 @group(0) @binding(4) var<storage, read_write> y: array<f32>;
-
-fn gelu(v: f32) -> f32 {
-    let u = 0.7978845608 * (v + 0.044715 * v * v * v);
-    return v / (1.0 + exp(-2.0 * u));
-}
 
 @compute @workgroup_size(64)
 fn main(@builtin(global_invocation_id) id: vec3<u32>) {

@@ -1,6 +1,8 @@
 // y = act(x · Wᵀ + b), or y += that where `accumulate` is set. x rows of `inner`, W (cols, inner), y rows of `cols`.
 // Rows are found through a map (row r of the product is row (r / group) · stride + first + r % group of the tensor), so that a layer can read or
 // write some tokens of a (B, T, C) tensor in place. Each invocation makes a 4 × 4 tile from vec4 loads; `inner` is a multiple of 4.
+#import gelu
+
 struct Params {
     rows: u32,
     cols: u32,
@@ -19,12 +21,6 @@ struct Params {
 @group(0) @binding(2) var<storage, read> w: array<vec4<f32>>;
 @group(0) @binding(3) var<storage, read> b: array<f32>;
 @group(0) @binding(4) var<storage, read_write> y: array<f32>;
-
-fn gelu(v: f32) -> f32 {
-    // x · sigmoid(2u) is the tanh form without a tanh that overflows for large arguments.
-    let u = 0.7978845608 * (v + 0.044715 * v * v * v);
-    return v / (1.0 + exp(-2.0 * u));
-}
 
 @compute @workgroup_size(8, 8)
 fn main(@builtin(global_invocation_id) id: vec3<u32>) {

@@ -1,6 +1,8 @@
 // T of paper A's eq. 8: features fetched from where the flow says. φ = prior + twice upsampled flow of the level before, in units of the side.
 // features (B, channels, size, size), prior (B, 2, size, size), coarse (B, coarse_channels, size/2, size/2) with the flow from coarse_first on,
 // y (B, y_channels, size, size) from y_first on. Bilinear with pixel centres at +.5, the edge repeats.
+#import sampling
+
 struct Params {
     size: u32,
     batch: u32,
@@ -18,11 +20,9 @@ struct Params {
 
 fn coarse_at(plane: u32, at: vec2<f32>) -> f32 {
     let half = p.size / 2u;
-    let q = clamp(at * 0.5 - 0.5, vec2<f32>(0.0), vec2<f32>(f32(half) - 1.0));
-    let i = min(vec2<u32>(q), vec2<u32>(half - 2u));
-    let t = q - vec2<f32>(i);
-    let k = plane * half * half + i.y * half + i.x;
-    return mix(mix(coarse[k], coarse[k + 1u], t.x), mix(coarse[k + half], coarse[k + half + 1u], t.x), t.y);
+    let s = spot(at * 0.5, half);
+    let k = plane * half * half + s.k;
+    return bilinear(coarse[k], coarse[k + 1u], coarse[k + half], coarse[k + half + 1u], s.t);
 }
 
 @compute @workgroup_size(8, 8)
@@ -38,14 +38,10 @@ fn main(@builtin(global_invocation_id) id: vec3<u32>) {
         let first = id.z * p.coarse_channels + p.coarse_first;
         flow += vec2<f32>(coarse_at(first, at), coarse_at(first + 1u, at));
     }
-    let side = f32(p.size);
-    let q = clamp(at + flow * side - 0.5, vec2<f32>(0.0), vec2<f32>(side - 1.0));
-    let i = min(vec2<u32>(q), vec2<u32>(p.size - 2u));
-    let t = q - vec2<f32>(i);
+    let s = spot(at + flow * f32(p.size), p.size);
     for (var c = 0u; c < p.channels; c++) {
-        let f = (id.z * p.channels + c) * plane + i.y * p.size + i.x;
-        let above = mix(features[f], features[f + 1u], t.x);
-        let below = mix(features[f + p.size], features[f + p.size + 1u], t.x);
-        y[(id.z * p.y_channels + p.y_first + c) * plane + k] = mix(above, below, t.y);
+        let f = (id.z * p.channels + c) * plane + s.k;
+        let v = bilinear(features[f], features[f + 1u], features[f + p.size], features[f + p.size + 1u], s.t);
+        y[(id.z * p.y_channels + p.y_first + c) * plane + k] = v;
     }
 }

@@ -9,10 +9,13 @@ from train.face import expressions, raster
 from train.face.layout import folded
 from train.face.model import FaceModel
 from train.face.project import IdentityFit
+from train.wgsl import constants
 
 MODEL = Path(__file__).parents[3] / "weights" / "face.safetensors"
 BLINK = {"eyeBlinkLeft": 1, "eyeBlinkRight": 1}
-EYES, MOUTH = (2, 3), (1, 4, 5, 6)
+REGION = {name.removeprefix("REGION_"): number for name, number in constants("mesh").items()}
+EYES = [REGION[name] for name in ("LEFT_EYE", "RIGHT_EYE")]
+MOUTH = [REGION[name] for name in ("MOUTH_LINING", "TEETH", "GUM", "TONGUE")]
 
 
 @pytest.fixture(scope="module")

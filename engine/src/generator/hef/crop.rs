@@ -3,6 +3,7 @@
 use vultus_shaders::kernels::{
     HefBlendParams, HefBoundParams, HefCutOutParams, HefInputsParams, HefNeedParams, HefRangeParams,
 };
+use vultus_shaders::shared::hef_range::CELL;
 
 use super::DRIVEN;
 use crate::avatar::AvatarFile;
@@ -121,7 +122,7 @@ pub fn record_inputs(plan: &mut PlanBuilder, side: usize, crop: Crop, size: usiz
 
 /// Records which colours there are nearby in `driven`: (6, C/4, C/4).
 pub fn record_range(plan: &mut PlanBuilder, side: usize, driven: Tensor) -> Tensor {
-    let cells = side / 4;
+    let cells = side / CELL as usize;
     let range = plan.temp("range of colours", 6 * cells * cells);
     plan.dispatch(HefRangeParams { crop: side as u32 }, &[driven, range], Grid::image(cells, cells));
     range

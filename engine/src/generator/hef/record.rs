@@ -1,6 +1,7 @@
 //! Records the network: E_src once a portrait, everything else once a frame. Tensors are planar, (B, channels, side, side).
 
 use vultus_shaders::kernels::HefFinishParams;
+use vultus_shaders::shared::hef_channels::{DRIVEN_PRIOR, HEAD_FLOW};
 
 use super::config::{Head, HefConfig, Up};
 use super::weights::HefWeights;
@@ -9,7 +10,9 @@ use crate::compute::{Grid, PlanBuilder, Tensor};
 use crate::layers::{Conv, Recorder, SLOPE, Span, Step};
 
 /// First channel of the prior flow in `driven`.
-const PRIOR: usize = 10;
+const PRIOR: usize = DRIVEN_PRIOR as usize;
+/// First channel of the residual flow in the heads.
+const FLOW: usize = HEAD_FLOW as usize;
 
 /// What a frame is made from. The tensors are the caller's: inputs, or what other kernels of the same plan write.
 #[derive(Clone, Debug)]
@@ -90,7 +93,7 @@ pub fn record(
     for (i, level) in weights.levels.iter().enumerate() {
         let (side, f) = (config.levels[i], joined[i]);
         r.probe(|| format!("render.{i}"), rendered[i], config.render[i]);
-        let flow = heads.map(|h| h.from(3));
+        let flow = heads.map(|h| h.from(FLOW));
         r.warp(&format!("levels.{i}.warp"), inputs.pyramid[i], config.source[i], priors[i], flow, f);
         r.probe(|| format!("levels.{i}.warped"), f, config.source[i]);
         let name = format!("levels.{i}.style");
@@ -117,7 +120,7 @@ pub fn record(
         r.probe(|| format!("levels.{i}.features"), x, config.width(i));
         if i > 0 {
             let made = heads_of(&mut r, config, i, &level.heads, x, heads);
-            r.probe(|| format!("levels.{i}.flow"), made.from(3), 2);
+            r.probe(|| format!("levels.{i}.flow"), made.from(FLOW), 2);
             r.probe(|| format!("levels.{i}.rgb"), made, 3);
             heads = Some(made);
         }
@@ -197,7 +200,7 @@ fn heads_of(
             (false, false, _) => r.upsample(&name, before, y, 5, false),
             (true, false, _) | (false, true, true) => {
                 r.upsample(&name, before, y, 3, colour);
-                r.upsample(&name, before.from(3), y.from(3), 2, flow);
+                r.upsample(&name, before.from(FLOW), y.from(FLOW), 2, flow);
             }
         }
     }
