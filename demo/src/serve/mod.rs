@@ -10,7 +10,10 @@
 //! | `source` | sound from this machine: microphone, file |
 //! | `guard`, `refusal` | who may ask, and how no is said |
 //! | `page`, `stats`, `http` | the page, the figures, the addresses |
+//! | `fuzz` | what strangers send, for the fuzzer to feed |
 
+#[doc(hidden)]
+pub mod fuzz;
 mod guard;
 mod http;
 mod lines;

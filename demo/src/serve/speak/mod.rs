@@ -65,6 +65,11 @@ enum Control {
     Playout { av_offset_ms: f64 },
 }
 
+/// What a text message says, in short: for the fuzzer.
+pub(super) fn understood(text: &str) -> String {
+    serde_json::from_str::<Control>(text).map_or_else(|error| error.to_string(), |_| "understood".to_owned())
+}
+
 pub(super) async fn speak(
     State(app): State<App>,
     Extension(line): Extension<Arc<Line>>,

@@ -80,6 +80,11 @@ pub(crate) enum SignalError {
     Internal(String),
 }
 
+/// What is read of a datagram before it is known whose it is: whether it is a check that names a session, ends one, is unsigned.
+pub(in crate::serve) fn first_look(datagram: &[u8]) -> (bool, bool, bool) {
+    (stun::request(datagram).is_some(), dtls::ends(datagram), dtls::unsigned(datagram))
+}
+
 /// Where the transport lives.
 #[derive(Clone, Debug)]
 pub(crate) struct Options {

@@ -1,0 +1,55 @@
+//! The command line `vultus`, as a library: the program is [`main`] and nothing else.
+//!
+//! It is a library so that `fuzz/` can reach what strangers send to the server (offers, datagrams, messages). Nothing in here is an interface to
+//! build on: programs use the crate `vultus`.
+#![forbid(unsafe_code)]
+
+mod args;
+mod avatars;
+mod cancel;
+mod coeffs;
+mod console;
+mod desktop;
+mod doctor;
+mod errors;
+mod eval;
+mod generator;
+mod latency;
+mod render;
+mod report;
+mod serve;
+mod setup;
+
+use std::process::ExitCode;
+use std::time::Instant;
+
+use clap::Parser as _;
+
+#[doc(hidden)]
+pub use crate::serve::fuzz;
+
+use crate::args::{Arguments, Command};
+
+/// Does what the command line asks for, and tells what went wrong.
+pub fn main() -> ExitCode {
+    desktop::leave_out_device_choice();
+    let start = Instant::now();
+    if let Err(missing) = doctor::require_cpu() {
+        return errors::tell(&missing);
+    }
+    let arguments = Arguments::parse();
+    let weights = arguments.weights.as_deref();
+    let done = match arguments.command {
+        Command::Serve(arguments) => serve::run(weights, &arguments),
+        Command::Render(arguments) => render::run(weights, &arguments, start),
+        Command::Coeffs(arguments) => coeffs::run(weights, &arguments, start),
+        Command::Latency(arguments) => latency::run(weights, &arguments),
+        Command::Eval(arguments) => eval::run(weights, &arguments),
+        Command::Avatars => avatars::run(weights),
+        Command::Doctor => doctor::run(weights),
+    };
+    match done {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => errors::tell(&error),
+    }
+}
