@@ -16,6 +16,7 @@
 pub mod fuzz;
 mod guard;
 mod http;
+mod kept;
 mod lines;
 mod page;
 mod refusal;

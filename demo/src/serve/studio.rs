@@ -1,8 +1,7 @@
 //! What all sessions share: the backend, the face model, the motion network, and every avatar that was asked for, worked out once.
 
-use std::collections::HashMap;
 use std::path::Path;
-use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::sync::Arc;
 
 use anyhow::{Context as _, Result, anyhow};
 use image::codecs::jpeg::JpegEncoder;
@@ -17,6 +16,7 @@ use vultus::motion::MotionNetwork;
 use vultus::session::Session;
 
 use super::ServeOptions;
+use super::kept::Kept;
 use crate::errors;
 use crate::generator::Drawer;
 use crate::setup::{EAC, FACE};
@@ -38,9 +38,8 @@ pub(super) struct Studio {
     default: String,
     /// Where that one is a file of the user's: its path, which no client sees.
     own: Option<String>,
-    /// Two who ask for a new one at once both work it out; one result is kept.
-    prepared: Mutex<HashMap<String, Arc<OnceLock<PreparedAvatar>>>>,
-    thumbnails: Mutex<HashMap<String, Arc<[u8]>>>,
+    prepared: Kept<PreparedAvatar>,
+    thumbnails: Kept<Arc<[u8]>>,
 }
 
 impl Studio {
@@ -67,8 +66,8 @@ impl Studio {
             names,
             default: default.clone(),
             own,
-            prepared: Mutex::default(),
-            thumbnails: Mutex::default(),
+            prepared: Kept::default(),
+            thumbnails: Kept::default(),
         };
         studio.avatar(&default)?;
         Ok(studio)
@@ -108,20 +107,14 @@ impl Studio {
         Err(errors::asset(vultus::assets::AssetError::UnknownAvatar { name: avatar.to_owned(), known }))
     }
 
-    /// Works an avatar out, unless that has been done; takes a moment.
+    /// Works an avatar out, unless that has been done; takes a moment, for all who ask for it meanwhile.
     pub(super) fn avatar(&self, name: &str) -> Result<PreparedAvatar> {
-        let cell = {
-            let mut prepared = self.prepared.lock().unwrap_or_else(PoisonError::into_inner);
-            Arc::clone(prepared.entry(name.to_owned()).or_default())
-        };
-        if let Some(done) = cell.get() {
-            return Ok(done.clone());
-        }
-        let file = self.assets.avatar(self.source(name)).map_err(errors::asset)?;
-        let file = self.drawer.fitted(&self.compute, &self.face, file)?;
-        let method = self.drawer.method();
-        let made = PreparedAvatar::new(&self.compute, &self.face, &file, self.size, OutputFormat::I420, method)?;
-        Ok(cell.get_or_init(|| made).clone())
+        self.prepared.get(name, || {
+            let file = self.assets.avatar(self.source(name)).map_err(errors::asset)?;
+            let file = self.drawer.fitted(&self.compute, &self.face, file)?;
+            let method = self.drawer.method();
+            Ok(PreparedAvatar::new(&self.compute, &self.face, &file, self.size, OutputFormat::I420, method)?)
+        })
     }
 
     /// A session of its own at time zero.
@@ -133,21 +126,17 @@ impl Studio {
 
     /// The avatar's portrait as a small JPEG.
     pub(super) fn thumbnail(&self, name: &str) -> Result<Arc<[u8]>> {
-        let lock = || self.thumbnails.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(done) = lock().get(name) {
-            return Ok(Arc::clone(done));
-        }
-        let portrait = self.assets.avatar(self.source(name)).map_err(errors::asset)?.portrait;
-        let side = u32::try_from(portrait.side).context("portrait")?;
-        let picture = RgbImage::from_raw(side, side, portrait.rgb.into_iter().collect())
-            .ok_or_else(|| anyhow!("the portrait of {name} is incomplete"))?;
-        let small = imageops::resize(&picture, THUMBNAIL, THUMBNAIL, FilterType::Lanczos3);
-        let mut jpeg = Vec::new();
-        JpegEncoder::new_with_quality(&mut jpeg, THUMBNAIL_QUALITY)
-            .encode(small.as_raw(), THUMBNAIL, THUMBNAIL, ExtendedColorType::Rgb8)
-            .context("portrait")?;
-        let jpeg: Arc<[u8]> = jpeg.into();
-        lock().insert(name.to_owned(), Arc::clone(&jpeg));
-        Ok(jpeg)
+        self.thumbnails.get(name, || {
+            let portrait = self.assets.avatar(self.source(name)).map_err(errors::asset)?.portrait;
+            let side = u32::try_from(portrait.side).context("portrait")?;
+            let picture = RgbImage::from_raw(side, side, portrait.rgb.into_iter().collect())
+                .ok_or_else(|| anyhow!("the portrait of {name} is incomplete"))?;
+            let small = imageops::resize(&picture, THUMBNAIL, THUMBNAIL, FilterType::Lanczos3);
+            let mut jpeg = Vec::new();
+            JpegEncoder::new_with_quality(&mut jpeg, THUMBNAIL_QUALITY)
+                .encode(small.as_raw(), THUMBNAIL, THUMBNAIL, ExtendedColorType::Rgb8)
+                .context("portrait")?;
+            Ok(jpeg.into())
+        })
     }
 }

@@ -1,4 +1,4 @@
-//! What a peer says about the pictures it gets: key frames it wants, and how much its path carries.
+//! What a peer says about the pictures it gets: key frames it wants, packets it misses, and how much its path carries.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -15,6 +15,9 @@ use rtc::shared::error::Error;
 
 use super::PeerEvents;
 use super::queue::Queue;
+use super::rate::Bucket;
+use super::repair::Repairs;
+use super::reports::Reports;
 
 /// The least and the most that is asked of an encoder, bits per second.
 pub(super) const BITRATE: (u32, u32) = (150_000, 4_000_000);
@@ -29,17 +32,18 @@ const BATCH: Duration = Duration::from_millis(200);
 const SETTLING: Duration = Duration::from_secs(1);
 /// Requests for a key frame that come sooner after the last one are dropped. A browser repeats what it still needs every 200 ms.
 const PATIENCE: Duration = Duration::from_millis(150);
+/// Key frames that one peer gets at once, and a second over time: each costs everybody who watches a part of the bitrate.
+const KEY_FRAMES: (f32, f32) = (5.0, 1.0);
 
-/// Adds both to the chain of a peer's interceptors. There is no pacer: it would hold a key frame back for longer than its burst does harm.
+/// Adds all of it to the chain of a peer's interceptors. There is no pacer: it would hold a key frame back for longer than its burst does harm.
 pub(super) fn listen(registry: Registry, events: &Arc<dyn PeerEvents>) -> Registry {
     let estimate = Estimate::new(events.clone());
     registry
+        .with(Slot::from(500), Reports::new())
         .with(Slot::CongestionControl, CongestionControlBuilder::new(estimate).build())
         .with(Slot::TwccSender, TwccSenderBuilder::new().build())
-        .with(
-            Slot::from(14_000),
-            KeyFrames { events: events.clone(), last: None, read: VecDeque::new(), write: VecDeque::new() },
-        )
+        .with(Slot::from(3_500), Repairs::new())
+        .with(Slot::from(14_000), KeyFrames::new(events.clone()))
 }
 
 /// The least of what Google's congestion control and the path's queue allow, by the arrival times that the browser reports (transport-cc).
@@ -107,8 +111,26 @@ impl BandwidthEstimator for Estimate {
 struct KeyFrames {
     events: Arc<dyn PeerEvents>,
     last: Option<Instant>,
+    bucket: Bucket,
     read: VecDeque<TaggedPacket>,
     write: VecDeque<TaggedPacket>,
+}
+
+impl KeyFrames {
+    fn new(events: Arc<dyn PeerEvents>) -> KeyFrames {
+        let bucket = Bucket::new(KEY_FRAMES.0, KEY_FRAMES.1);
+        KeyFrames { events, last: None, bucket, read: VecDeque::new(), write: VecDeque::new() }
+    }
+
+    /// Whether a request that comes now is granted.
+    fn granted(&mut self, now: Instant) -> bool {
+        let granted =
+            self.last.is_none_or(|last| now.saturating_duration_since(last) >= PATIENCE) && self.bucket.take(now, 1.0);
+        if granted {
+            self.last = Some(now);
+        }
+        granted
+    }
 }
 
 impl Protocol<TaggedPacket, TaggedPacket, ()> for KeyFrames {
@@ -124,8 +146,7 @@ impl Protocol<TaggedPacket, TaggedPacket, ()> for KeyFrames {
                 .iter()
                 .map(|packet| packet.as_any())
                 .any(|p| p.is::<PictureLossIndication>() || p.is::<FullIntraRequest>());
-            if wanted && self.last.is_none_or(|last| message.now.saturating_duration_since(last) >= PATIENCE) {
-                self.last = Some(message.now);
+            if wanted && self.granted(message.now) {
                 self.events.key_frame_wanted();
             }
         }
@@ -226,5 +247,15 @@ mod tests {
         }
         let (none, _) = minute(50_000.0, 60);
         assert!(none.iter().all(|rate| (BITRATE.0..=BITRATE.1).contains(rate)), "{none:?}");
+    }
+
+    #[test]
+    fn key_frames_are_given_out_at_a_measure() {
+        let (mut frames, start) = (KeyFrames::new(Arc::new(Told::default())), Instant::now());
+        let given = (0..10_000).filter(|n| frames.granted(start + Duration::from_millis(*n))).count();
+        assert!((10..=15).contains(&given), "{given} in ten seconds of asking");
+        // One that asks for its second loss soon after its first.
+        let later = start + Duration::from_secs(20);
+        assert!(frames.granted(later) && !frames.granted(later + PATIENCE / 2) && frames.granted(later + PATIENCE));
     }
 }

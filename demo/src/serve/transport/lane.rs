@@ -8,17 +8,18 @@ use std::future::Future;
 use std::io::{self, IoSliceMut};
 use std::net::SocketAddr;
 use std::pin::Pin;
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
-use tokio::sync::{Notify, mpsc};
+use tokio::sync::Notify;
 use webrtc::runtime::{
     AsyncInterval, AsyncTcpListener, AsyncTcpStream, AsyncUdpSocket, JoinHandle, RecvMeta, Runtime, TokioRuntime,
     Transmit,
 };
 
-use super::mux::{Datagram, Mux};
+use super::mux::{Inbox, Mux};
 use super::stun::Key;
 
 /// Sees every datagram that leaves for a peer.
@@ -29,7 +30,9 @@ struct Lane {
     mux: Arc<Mux>,
     ufrag: String,
     address: SocketAddr,
-    inbox: Mutex<mpsc::Receiver<Datagram>>,
+    inbox: Mutex<Inbox>,
+    /// The handshake is done.
+    connected: AtomicBool,
     departures: Departures,
     gone: Arc<Notify>,
 }
@@ -40,6 +43,10 @@ impl AsyncUdpSocket for Lane {
     }
 
     fn poll_send(&self, _: &mut Context<'_>, transmit: &Transmit<'_>) -> Poll<io::Result<usize>> {
+        // Before it leaves, because the answer may come at once.
+        if !self.connected.load(Relaxed) && self.mux.depart(&self.ufrag, transmit.destination, transmit.contents) {
+            self.connected.store(true, Relaxed);
+        }
         if self.mux.send(transmit.contents, transmit.destination) {
             (self.departures)(transmit.contents);
         }
@@ -52,7 +59,7 @@ impl AsyncUdpSocket for Lane {
         buffers: &mut [IoSliceMut<'_>],
         meta: &mut [RecvMeta],
     ) -> Poll<io::Result<usize>> {
-        let received = self.inbox.lock().unwrap_or_else(PoisonError::into_inner).poll_recv(cx);
+        let received = self.inbox.lock().unwrap_or_else(PoisonError::into_inner).poll(cx);
         // A lane that was taken out of the mux stays silent: the stack learns of its end when it is closed.
         let Poll::Ready(Some((from, datagram))) = received else { return Poll::Pending };
         let length = datagram.len().min(buffers[0].len());
@@ -104,6 +111,7 @@ impl Runtime for LaneRuntime {
             ufrag: self.ufrag.clone(),
             address,
             inbox,
+            connected: AtomicBool::new(false),
             departures: self.departures.clone(),
             gone: self.gone.clone(),
         }))

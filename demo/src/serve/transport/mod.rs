@@ -10,10 +10,14 @@
 
 mod dtls;
 mod feedback;
+mod gate;
 mod lane;
 mod mux;
 mod peer;
 mod queue;
+mod rate;
+mod repair;
+mod reports;
 mod sdp;
 mod send;
 mod stun;
@@ -26,9 +30,7 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 use std::time::Instant;
 
-use tokio::task::JoinHandle;
-
-use self::mux::Mux;
+use self::mux::{Mux, Running};
 pub(crate) use self::peer::Peer;
 pub(crate) use self::weather::Weather;
 pub(crate) use vultus::stream::live::{VideoUnit, VoiceUnit};
@@ -80,9 +82,12 @@ pub(crate) enum SignalError {
     Internal(String),
 }
 
-/// What is read of a datagram before it is known whose it is: whether it is a check that names a session, ends one, is unsigned.
-pub(in crate::serve) fn first_look(datagram: &[u8]) -> (bool, bool, bool) {
-    (stun::request(datagram).is_some(), dtls::ends(datagram), dtls::unsigned(datagram))
+/// What is read of a datagram before the stack sees it: whether it is a check that names a session, whether it ends one, and how many of its
+/// records are let through while a handshake is open and when it is done.
+pub(in crate::serve) fn first_look(datagram: &[u8]) -> (bool, bool, [Option<usize>; 2]) {
+    let records = |stage| dtls::admissible(datagram, stage).map(|(_, count)| count);
+    let stages = [dtls::Stage::Open { asked: false }, dtls::Stage::Done];
+    (stun::request(datagram).is_some(), dtls::ends(datagram), stages.map(records))
 }
 
 /// Where the transport lives.
@@ -111,13 +116,13 @@ pub(crate) struct Transport {
     mux: Arc<Mux>,
     /// Where browsers send to: what the answers say.
     candidates: Vec<SocketAddr>,
-    tasks: Vec<JoinHandle<()>>,
+    _running: Running,
 }
 
 impl Transport {
     /// Binds the port. Needs a tokio runtime, as everything here.
     pub(crate) async fn bind(options: Options) -> io::Result<Transport> {
-        let (mux, tasks) = Mux::bind(options.address, options.weather).await?;
+        let (mux, running) = Mux::bind(options.address, options.weather).await?;
         let port = mux.local().port();
         let addresses = match options.public_address {
             Some(address) => vec![address],
@@ -125,7 +130,7 @@ impl Transport {
             None => vec![options.address.ip()],
         };
         let candidates = addresses.into_iter().map(|address| SocketAddr::new(address, port)).collect();
-        Ok(Transport { mux, candidates, tasks })
+        Ok(Transport { mux, candidates, _running: running })
     }
 
     /// Whether an offer fits the role: to be asked before anything is prepared for it.
@@ -155,12 +160,6 @@ impl Transport {
     /// Peers and bound addresses known to the port: both are zero when every peer is gone.
     pub(crate) fn held(&self) -> (usize, usize) {
         self.mux.sizes()
-    }
-}
-
-impl Drop for Transport {
-    fn drop(&mut self) {
-        self.tasks.iter().for_each(JoinHandle::abort);
     }
 }
 

@@ -5,6 +5,7 @@ use rtc::crypto::{HmacAlgorithm, Mac, default_provider};
 const HEADER: usize = 20;
 const COOKIE: [u8; 4] = [0x21, 0x12, 0xa4, 0x42];
 const BINDING_REQUEST: [u8; 2] = [0x00, 0x01];
+const BINDING_SUCCESS: [u8; 2] = [0x01, 0x01];
 const USERNAME: u16 = 0x0006;
 const MESSAGE_INTEGRITY: u16 = 0x0008;
 const HMAC_SHA1: usize = 20;
@@ -42,6 +43,11 @@ pub(super) fn request(datagram: &[u8]) -> Option<Request<'_>> {
         }
         at += 4 + length.next_multiple_of(4);
     }
+}
+
+/// Whether this may be the answer to a binding request of ours, a success. Only its signature tells whether it is.
+pub(super) fn answers(datagram: &[u8]) -> bool {
+    datagram.len() >= HEADER && datagram[..2] == BINDING_SUCCESS && datagram[4..8] == COOKIE
 }
 
 impl Request<'_> {

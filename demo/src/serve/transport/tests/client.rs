@@ -21,9 +21,9 @@ use webrtc::peer_connection::{
     PeerConnection, PeerConnectionBuilder, PeerConnectionEventHandler, RTCIceGatheringState, RTCPeerConnectionState,
     RTCSessionDescription,
 };
-use webrtc::runtime::TokioRuntime;
 
 use super::super::{PeerEvents, Role, VideoUnit, VoiceUnit};
+use super::wire::Wire;
 
 /// Waits for a condition that must come; the time is a guard against waiting for ever, not a figure.
 pub(super) async fn eventually(what: &str, condition: impl Fn() -> bool) {
@@ -87,6 +87,8 @@ type Remote = Arc<Mutex<Option<(Arc<dyn TrackRemote>, u32)>>>;
 pub(super) struct Client {
     connected: watch::Receiver<bool>,
     pub(super) connection: Arc<dyn PeerConnection>,
+    /// Its socket.
+    pub(super) wire: Wire,
     pub(super) video: mpsc::UnboundedReceiver<Packet>,
     pub(super) voice: mpsc::UnboundedReceiver<Packet>,
     remote_video: Remote,
@@ -150,6 +152,7 @@ impl Client {
         let (video_in, video) = mpsc::unbounded_channel();
         let (voice_in, voice) = mpsc::unbounded_channel();
         let remote_video = Arc::new(Mutex::new(None));
+        let wire = Wire::default();
         let connection = PeerConnectionBuilder::new()
             .with_media_engine(media)
             .with_setting_engine(settings)
@@ -161,7 +164,7 @@ impl Client {
                 voice: voice_in,
                 remote_video: remote_video.clone(),
             }))
-            .with_runtime(Arc::new(TokioRuntime))
+            .with_runtime(Arc::new(wire.clone()))
             .with_udp_addrs(vec![address])
             .build()
             .await
@@ -204,7 +207,7 @@ impl Client {
         connection.set_local_description(offer).await.unwrap();
         is_gathered.wait_for(|gathered| *gathered).await.unwrap();
         let offer = connection.local_description().await.unwrap().sdp;
-        Client { connection, connected, video, voice, remote_video, microphone, offer }
+        Client { connection, wire, connected, video, voice, remote_video, microphone, offer }
     }
 
     pub(super) async fn take(&self, answer: &str) {
@@ -228,9 +231,14 @@ impl Client {
         self.microphone.as_ref().unwrap().write_rtp(packet).await.unwrap();
     }
 
+    /// The picture track with its SSRC, once it sends.
+    pub(super) fn remote(&self) -> Option<(Arc<dyn TrackRemote>, u32)> {
+        self.remote_video.lock().unwrap().clone()
+    }
+
     /// Asks for a key frame, as a browser does that cannot decode.
     pub(super) async fn lose_picture(&self) {
-        let (track, media_ssrc) = self.remote_video.lock().unwrap().clone().unwrap();
+        let (track, media_ssrc) = self.remote().unwrap();
         track.write_rtcp(vec![Box::new(PictureLossIndication { sender_ssrc: 0, media_ssrc })]).await.unwrap();
     }
 
