@@ -7,6 +7,7 @@ use anyhow::{Result, bail};
 use clap::builder::styling::{AnsiColor, Styles};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use vultus::compute::Backend;
+use vultus::media::SoundCodec;
 use vultus::motion::LOOK_AHEAD_MAX;
 
 use crate::eval::Eval;
@@ -92,6 +93,9 @@ pub(crate) struct Render {
     /// Frames a second.
     #[arg(long, value_enum, default_value = "25")]
     pub(crate) fps: FrameRate,
+    /// How the sound is encoded.
+    #[arg(long, value_enum, default_value_t = SoundName::Aac)]
+    pub(crate) audio_codec: SoundName,
 }
 
 #[derive(Debug, Args)]
@@ -214,6 +218,23 @@ pub(crate) enum FrameRate {
     Hz50 = 50,
     #[value(name = "60")]
     Hz60 = 60,
+}
+
+#[derive(Clone, Copy, Debug, ValueEnum)]
+pub(crate) enum SoundName {
+    /// AAC-LC: everything plays it.
+    Aac,
+    /// Opus: half the size; browsers, VLC and ffmpeg play it, QuickTime and Windows' own players do not.
+    Opus,
+}
+
+impl From<SoundName> for SoundCodec {
+    fn from(name: SoundName) -> Self {
+        match name {
+            SoundName::Aac => Self::Aac,
+            SoundName::Opus => Self::Opus,
+        }
+    }
 }
 
 #[derive(Clone, Copy, Debug, ValueEnum)]

@@ -2,22 +2,41 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread;
+use std::time::Duration;
 
 use anyhow::{Context as _, Result};
 
 use crate::errors::CANCELLED;
 
-/// A flag that becomes true when the user (or the system, by SIGTERM) asks to stop.
-pub(crate) fn flag() -> Result<Arc<AtomicBool>> {
+/// A run that works looks at the flag many times a second. One that has not ended by then waits for something that may never
+/// come: the other end of a pipe, a disk in the network.
+pub(crate) const PATIENCE: Duration = Duration::from_secs(1);
+
+/// A flag that becomes true when the user (or the system, by SIGTERM or SIGHUP) asks to stop. A run that does not end within
+/// `patience` of that is ended.
+pub(crate) fn flag(patience: Duration) -> Result<Arc<AtomicBool>> {
     let flag = Arc::new(AtomicBool::new(false));
     let raised = Arc::clone(&flag);
     ctrlc::set_handler(move || {
         if raised.swap(true, Ordering::Relaxed) {
-            vultus::media::remove_unfinished();
-            crate::latency::end_at_once();
-            std::process::exit(CANCELLED.into());
+            end();
+        }
+        let late = move || {
+            thread::sleep(patience);
+            eprintln!("vultus: stopped while it was waiting; nothing half-written is left");
+            end();
+        };
+        if thread::Builder::new().name("vultus-end".into()).spawn(late).is_err() {
+            end();
         }
     })
     .context("cannot watch for ctrl-C")?;
     Ok(flag)
+}
+
+fn end() -> ! {
+    vultus::media::remove_unfinished();
+    crate::latency::end_at_once();
+    std::process::exit(CANCELLED.into())
 }

@@ -4,14 +4,14 @@ use std::io::{self, BufWriter, Write};
 use std::path::Path;
 use std::time::Instant;
 
-use anyhow::{Context as _, Result, bail};
+use anyhow::{Result, bail};
 use vultus::face::FaceModel;
 use vultus::media::{AtomicFile, MediaError};
 use vultus::pipeline::{FaceFrame, MOTION_FPS};
 use vultus::stream::{self, RenderError};
 
 use crate::args::Coeffs;
-use crate::console::{Bar, warn};
+use crate::console::Bar;
 use crate::report::{Report, Run};
 use crate::{cancel, setup};
 
@@ -24,7 +24,7 @@ enum Format {
 }
 
 pub(crate) fn run(weights: Option<&Path>, arguments: &Coeffs, start: Instant) -> Result<()> {
-    let cancel = cancel::flag()?;
+    let cancel = cancel::flag(cancel::PATIENCE)?;
     let output = arguments.output.as_path();
     let format = match output.extension().and_then(|e| e.to_str()).map(str::to_ascii_lowercase).as_deref() {
         Some("json") => Format::Json,
@@ -32,7 +32,7 @@ pub(crate) fn run(weights: Option<&Path>, arguments: &Coeffs, start: Instant) ->
         _ => bail!("{} ends neither in .json nor in .csv; the ending chooses the format", output.display()),
     };
     let mut bar = Bar::new();
-    let parts = setup::open(weights, &arguments.speech, output, MOTION_FPS)?;
+    let parts = setup::open(weights, &arguments.speech, None, output, MOTION_FPS)?;
     let loaded = Instant::now();
     let failed = |e: io::Error| MediaError::Write { file: output.display().to_string(), cause: e };
     let mut writer = Writer::create(output, format, &parts.face).map_err(failed)?;
@@ -40,7 +40,7 @@ pub(crate) fn run(weights: Option<&Path>, arguments: &Coeffs, start: Instant) ->
         bar.show(progress);
         writer.frame(frame, parts.face.lip_gap(&frame.beta)).map_err(|e| RenderError::Media(failed(e)))
     })?;
-    writer.finish().map_err(failed).context("the coefficients are computed")?;
+    writer.finish().map_err(failed)?;
     bar.end();
     let report = Report::new(
         &Run {
@@ -58,12 +58,7 @@ pub(crate) fn run(weights: Option<&Path>, arguments: &Coeffs, start: Instant) ->
         },
         &done,
     );
-    done.audio.warnings().iter().for_each(|text| warn(text));
-    if let Some(path) = &arguments.speech.report {
-        report.write(path)?;
-    }
-    writeln!(io::stdout(), "{}", report.line())?;
-    Ok(())
+    report.tell(&done, arguments.speech.report.as_deref())
 }
 
 /// Writes frames as they come. JSON has all expressions before all poses, so the seven numbers of a frame's pose and lip gap

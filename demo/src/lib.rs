@@ -13,6 +13,7 @@ mod desktop;
 mod doctor;
 mod errors;
 mod eval;
+mod files;
 mod generator;
 mod latency;
 mod render;

@@ -13,6 +13,7 @@ use vultus::stream::Rendered;
 use vultus::timing::StageSummary;
 
 use crate::args::Speech;
+use crate::console::warn;
 
 /// What `--report` writes.
 #[derive(Debug, Serialize)]
@@ -98,13 +99,32 @@ impl Report {
         }
     }
 
+    /// Tells how the run went, when its output is complete: a report to `file`, notes, and a line on standard output.
+    ///
+    /// # Errors
+    /// Says that the output is complete, and which of these failed.
+    pub(crate) fn tell(&self, done: &Rendered, file: Option<&Path>) -> Result<()> {
+        done.audio.warnings().iter().for_each(|text| warn(text));
+        let complete = || format!("{} is complete, but not what was to be said about it", self.output);
+        if let Some(path) = file {
+            self.write(path).with_context(complete)?;
+        }
+        match writeln!(io::stdout(), "{}", self.line()) {
+            // A reader that has seen enough is no failure.
+            Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
+                Err(error).context("cannot write to standard output").with_context(complete)
+            }
+            _ => Ok(()),
+        }
+    }
+
     /// Writes the report as JSON.
-    pub(crate) fn write(&self, path: &Path) -> Result<()> {
+    fn write(&self, path: &Path) -> Result<()> {
         let failed = |cause: io::Error| MediaError::Write { file: path.display().to_string(), cause };
         let mut file = AtomicFile::create(path).map_err(failed)?;
         serde_json::to_writer_pretty(&mut file, self).map_err(|e| failed(e.into()))?;
         file.write_all(b"\n").map_err(failed)?;
-        file.commit().map_err(failed).context("the output is complete, but not its report")
+        Ok(file.commit().map_err(failed)?)
     }
 
     /// One line for people.

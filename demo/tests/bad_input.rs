@@ -179,9 +179,18 @@ fn weights_that_are_no_good() {
     fails(path, &run, &["face.safetensors"]);
 
     fs::write(&face, &good).unwrap();
-    let wrong = format!("[[file]]\nname = \"face.safetensors\"\nsha256 = \"{}\"\nbytes = 1\n", "0".repeat(64));
-    fs::write(weights.join("manifest.toml"), wrong).unwrap();
+    let wrong = |bytes: usize| {
+        format!("[[file]]\nname = \"face.safetensors\"\nsha256 = \"{}\"\nbytes = {bytes}\n", "0".repeat(64))
+    };
+    fs::write(weights.join("manifest.toml"), wrong(1)).unwrap();
+    fails(path, &run, &["face.safetensors", "bytes, but the manifest says 1;", "copy the file again"]);
+    fs::write(weights.join("manifest.toml"), wrong(good.len())).unwrap();
     fails(path, &run, &["face.safetensors", "the manifest says 0000", "copy the file again"]);
+    // Sparse: it costs the disk nothing, and would cost a reader everything.
+    fs::File::create(weights.join("manifest.toml")).unwrap().set_len(100 << 20).unwrap();
+    fails(path, &run, &["manifest.toml has more than 1048576 bytes"]);
+    fs::write(weights.join("manifest.toml"), "a = ".to_owned() + &"[".repeat(100_000)).unwrap();
+    fails(path, &run, &["manifest.toml is not a valid manifest"]);
     fs::write(weights.join("manifest.toml"), "this is [ not TOML").unwrap();
     fails(path, &run, &["manifest.toml is not a valid manifest"]);
 }

@@ -66,7 +66,7 @@ fn a_film_has_every_frame_and_a_report() {
         assert_eq!(names(path), ["out.mp4", "report.json", "speech.wav"]);
         let film = probe(&path.join("out.mp4"), "stream=codec_name,width,height,nb_read_frames,start_time");
         for line in
-            ["codec_name=h264", "codec_name=opus", "width=256", "height=256", &format!("nb_read_frames={frames}")]
+            ["codec_name=h264", "codec_name=aac", "width=256", "height=256", &format!("nb_read_frames={frames}")]
         {
             assert!(film.iter().any(|l| l == line), "{line} is missing in {film:?}");
         }

@@ -8,10 +8,14 @@
 //!
 //! A file from a folder is checked against the SHA-256 in that folder's `manifest.toml`, or, where the folder has none, in the
 //! embedded one. A file that no manifest mentions is taken as it is: it is the user's own.
+//!
+//! Files are read within bounds, and only if they are files: [`WEIGHTS_BYTES`], [`AVATAR_BYTES`] (also for the sample speech),
+//! [`MANIFEST_BYTES`]; a file whose length is not the manifest's is not read at all.
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
-use std::fs;
+use std::fs::{self, File};
+use std::io::Read as _;
 use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
@@ -29,6 +33,12 @@ pub const DEFAULT_AVATAR: &str = "amara";
 /// The sample speech.
 pub const SAMPLE: &str = "sample.wav";
 const MANIFEST: &str = "manifest.toml";
+/// Longest weights file that is read, bytes.
+pub const WEIGHTS_BYTES: u64 = 512 << 20;
+/// Longest avatar that is read, bytes: two pictures of 2048² that cannot be packed have 16 MiB.
+pub const AVATAR_BYTES: u64 = 32 << 20;
+/// Longest manifest that is read, bytes: thousands of files.
+pub const MANIFEST_BYTES: u64 = 1 << 20;
 
 /// `(path below weights/, content)`, written by the build script.
 static EMBEDDED: &[(&str, &[u8])] = include!(concat!(env!("OUT_DIR"), "/embedded.rs"));
@@ -59,6 +69,24 @@ pub enum AssetError {
         expected: String,
         /// Hex digest of the file.
         got: String,
+    },
+    /// The file has another length than in the manifest.
+    #[error("{} has {got} bytes, but the manifest says {expected}; copy the file again or correct manifest.toml", .file.display())]
+    Length {
+        /// The file.
+        file: PathBuf,
+        /// Bytes in the manifest.
+        expected: u64,
+        /// Bytes of the file.
+        got: u64,
+    },
+    /// The file is longer than any of its kind.
+    #[error("{} has more than {limit} bytes, which is more than is read; it is another kind of file: give the right one", .file.display())]
+    TooLong {
+        /// The file.
+        file: PathBuf,
+        /// Bytes that are read at most.
+        limit: u64,
     },
     /// The manifest cannot be read.
     #[error("{file} is not a valid manifest: {reason}")]
@@ -205,8 +233,17 @@ impl Assets {
         match self.find(path)? {
             Source::Embedded => Ok(Cow::Borrowed(embedded(path).ok_or_else(|| AssetError::NotEmbedded(path.into()))?)),
             Source::File(file) => {
-                let bytes = read_file(&file)?;
-                if let Some(entry) = self.manifest()?.into_iter().find(|entry| entry.path == path) {
+                let entry = self.manifest()?.into_iter().find(|entry| entry.path == path);
+                if let Some(expected) = entry.as_ref().map(|entry| entry.bytes) {
+                    let got =
+                        fs::metadata(&file).map_err(|cause| AssetError::Read { file: file.clone(), cause })?.len();
+                    if got != expected {
+                        return Err(AssetError::Length { file, expected, got });
+                    }
+                }
+                let limit = if path.ends_with(".safetensors") { WEIGHTS_BYTES } else { AVATAR_BYTES };
+                let bytes = read_file(&file, limit)?;
+                if let Some(entry) = entry {
                     check_sum(&file, &bytes, &entry.sha256)?;
                 }
                 Ok(Cow::Owned(bytes))
@@ -231,7 +268,7 @@ impl Assets {
     pub fn avatar(&self, name_or_file: &str) -> Result<AvatarFile, AssetError> {
         let as_path = Path::new(name_or_file);
         if as_path.extension().is_some_and(|e| e == "avatar") || as_path.components().count() > 1 {
-            return Ok(AvatarFile::parse(name_or_file, read_file(as_path)?)?);
+            return Ok(AvatarFile::parse(name_or_file, read_file(as_path, AVATAR_BYTES)?)?);
         }
         let known = self.avatars()?;
         if !known.iter().any(|name| name == name_or_file) {
@@ -262,7 +299,7 @@ impl Assets {
     pub fn manifest(&self) -> Result<Vec<ManifestFile>, AssetError> {
         let folder = self.explicit.as_ref().or(self.beside.as_ref());
         let (file, text) = match folder.map(|dir| dir.join(MANIFEST)).filter(|file| file.is_file()) {
-            Some(file) => (file.display().to_string(), Cow::Owned(read_file(&file)?)),
+            Some(file) => (file.display().to_string(), Cow::Owned(read_file(&file, MANIFEST_BYTES)?)),
             None => (format!("{MANIFEST} (built in)"), Cow::Borrowed(embedded(MANIFEST).unwrap_or_default())),
         };
         let bad = |reason: String| AssetError::Manifest { file: file.clone(), reason };
@@ -294,6 +331,15 @@ impl Assets {
             AssetCheck { path, entry, result }
         };
         Ok(paths.into_iter().map(check).collect())
+    }
+
+    /// Every file of a folder that may be read: weights, avatars, the sample speech and the manifest, where they are there.
+    pub fn files(&self) -> Vec<PathBuf> {
+        let Some(dir) = self.explicit.as_ref().or(self.beside.as_ref()) else { return Vec::new() };
+        // A folder that cannot be listed cannot be read either, and is told when it is.
+        let paths = self.paths().unwrap_or_default();
+        let all = paths.iter().map(String::as_str).chain([MANIFEST, SAMPLE]);
+        all.map(|path| dir.join(path)).filter(|file| file.is_file()).collect()
     }
 
     /// Every weights file and avatar in sight, by path below the weights folder.
@@ -329,8 +375,29 @@ pub fn embedded(path: &str) -> Option<&'static [u8]> {
     EMBEDDED.iter().find(|(name, _)| *name == path).map(|&(_, bytes)| bytes)
 }
 
-fn read_file(file: &Path) -> Result<Vec<u8>, AssetError> {
-    fs::read(file).map_err(|cause| AssetError::Read { file: file.into(), cause })
+/// A whole file of at most `limit` bytes.
+///
+/// # Errors
+/// [`AssetError::Read`], also where it is a pipe or a device; [`AssetError::TooLong`].
+pub fn read_file(file: &Path, limit: u64) -> Result<Vec<u8>, AssetError> {
+    let failed = |cause| AssetError::Read { file: file.into(), cause };
+    // Asked before it is opened: opening a pipe waits for its other end.
+    let metadata = fs::metadata(file).map_err(failed)?;
+    if metadata.is_dir() {
+        return Err(failed(std::io::ErrorKind::IsADirectory.into()));
+    }
+    if !metadata.is_file() {
+        return Err(failed(std::io::Error::other("it is a pipe or a device; give a file")));
+    }
+    let mut bytes = Vec::new();
+    if metadata.len() <= limit {
+        // It may grow while it is read.
+        File::open(file).and_then(|open| open.take(limit + 1).read_to_end(&mut bytes)).map_err(failed)?;
+        if bytes.len() as u64 <= limit {
+            return Ok(bytes);
+        }
+    }
+    Err(AssetError::TooLong { file: file.into(), limit })
 }
 
 fn check_sum(file: &Path, bytes: &[u8], expected: &str) -> Result<(), AssetError> {
@@ -380,6 +447,35 @@ mod tests {
         );
         let checks = assets.verify().unwrap();
         assert!(matches!(&checks[0].result, Err(AssetError::Checksum { .. })));
+    }
+
+    #[test]
+    fn files_of_another_length_or_kind_are_not_read() {
+        let dir = folder(&[("a.safetensors", b"abcd"), ("manifest.toml", &manifest_of("a.safetensors", SHA_ABC))]);
+        let assets = Assets::locate(Some(dir.path())).unwrap();
+        assert_eq!(assets.files().len(), 2);
+        let text = assets.read("a.safetensors").unwrap_err().to_string();
+        assert!(text.contains("has 4 bytes, but the manifest says 3"), "{text}");
+        // Sparse files cost the test nothing, and would cost a reader everything.
+        let sparse = |name: &str, bytes: u64| File::create(dir.path().join(name)).unwrap().set_len(bytes).unwrap();
+        for (name, limit) in [
+            ("avatars/x.avatar", AVATAR_BYTES),
+            ("b.safetensors", WEIGHTS_BYTES),
+            ("sample.wav", AVATAR_BYTES),
+            ("manifest.toml", MANIFEST_BYTES),
+        ] {
+            sparse(name, limit + 1);
+            let read = if name == "manifest.toml" { assets.manifest().map(drop) } else { assets.read(name).map(drop) };
+            let text = read.unwrap_err().to_string();
+            assert!(text.contains(&format!("more than {limit} bytes")), "{name}: {text}");
+        }
+        let text = read_file(dir.path(), 10).unwrap_err().to_string();
+        assert!(text.contains("it is a folder"), "{text}");
+        #[cfg(unix)]
+        {
+            let text = read_file(Path::new("/dev/zero"), 10).unwrap_err().to_string();
+            assert!(text.contains("it is a pipe or a device"), "{text}");
+        }
     }
 
     #[test]

@@ -12,6 +12,10 @@ use safetensors::Dtype;
 use safetensors::tensor::{Metadata, SafeTensors};
 use thiserror::Error;
 
+/// Longest header that is parsed, bytes: it names every tensor, and the largest of ours has 14 KB. A header may claim a hundred times
+/// as many tensors as it would take to fill the memory.
+const HEADER_BYTES: u64 = 1 << 20;
+
 /// Why a weights file could not be used. Every message names the file.
 #[derive(Debug, Error)]
 pub enum WeightError {
@@ -105,6 +109,11 @@ impl WeightReader {
     /// [`WeightError::Malformed`] when the bytes are not one whole safetensors file.
     pub fn new(file: impl Into<String>, bytes: impl Into<Cow<'static, [u8]>>) -> Result<Self, WeightError> {
         let (file, bytes) = (file.into(), bytes.into());
+        let length = bytes.first_chunk().map_or(0, |length| u64::from_le_bytes(*length));
+        if length > HEADER_BYTES {
+            let reason = format!("its header claims {length} bytes, and at most {HEADER_BYTES} are read");
+            return Err(WeightError::Malformed { file, reason });
+        }
         let (header_len, header) = SafeTensors::read_metadata(&bytes)
             .map_err(|error| WeightError::Malformed { file: file.clone(), reason: error.to_string() })?;
         let metadata = header.metadata().clone().unwrap_or_default();
@@ -291,6 +300,15 @@ mod tests {
         for len in 0..whole.len() {
             let error = WeightReader::new("w", whole[..len].to_vec()).unwrap_err();
             assert!(matches!(error, WeightError::Malformed { .. }), "{len}: {error}");
+        }
+    }
+
+    #[test]
+    fn a_header_beyond_all_sense_is_not_parsed() {
+        for length in [HEADER_BYTES + 1, u64::MAX] {
+            let bytes = [&length.to_le_bytes()[..], &[b' '; 64]].concat();
+            let text = WeightReader::new("w", bytes).unwrap_err().to_string();
+            assert!(text.contains("at most 1048576 are read"), "{text}");
         }
     }
 

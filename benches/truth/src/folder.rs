@@ -3,10 +3,15 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context, Result, bail, ensure};
+use anyhow::{Context, Result, anyhow, bail, ensure};
 use serde::Deserialize;
-use vultus::avatar::{AvatarFile, EXPRESSION, POSE};
+use vultus::assets::{AVATAR_BYTES, read_file};
+use vultus::avatar::{AvatarFile, EXPRESSION, POSE, Png, SIDE_MAX};
 use vultus::face::FaceModel;
+
+/// Longest truth.json and longest picture that are read, bytes.
+const TRUTH_BYTES: u64 = 16 << 20;
+const PICTURE_BYTES: u64 = 32 << 20;
 
 /// Where a person lies.
 #[derive(Clone, Debug)]
@@ -53,6 +58,11 @@ impl Folder {
         Self { path }
     }
 
+    /// Where it lies.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
     /// The person's name.
     pub fn name(&self) -> String {
         self.path.file_name().map_or_else(String::new, |n| n.to_string_lossy().into_owned())
@@ -64,8 +74,7 @@ impl Folder {
     /// It is missing or wrong.
     pub fn avatar(&self) -> Result<AvatarFile> {
         let file = self.path.join(format!("{}.avatar", self.name()));
-        let bytes = std::fs::read(&file).with_context(|| format!("{} cannot be read", file.display()))?;
-        Ok(AvatarFile::parse(&file.display().to_string(), bytes)?)
+        Ok(AvatarFile::parse(&file.display().to_string(), read_file(&file, AVATAR_BYTES)?)?)
     }
 
     /// S, and the pictures in the order of truth.json.
@@ -75,7 +84,7 @@ impl Folder {
     pub fn cases(&self, model: &FaceModel) -> Result<(usize, Vec<Case>)> {
         let file = self.path.join("truth.json");
         let say = |what: String| format!("{}: {what}", file.display());
-        let bytes = std::fs::read(&file).with_context(|| say("cannot be read".into()))?;
+        let bytes = read_file(&file, TRUTH_BYTES)?;
         let truth: Truth =
             serde_json::from_slice(&bytes).with_context(|| say("is not what train/crowd writes".into()))?;
         let size = truth.size;
@@ -107,8 +116,8 @@ impl Folder {
                 name: entry.name,
                 beta,
                 motion: entry.dpose,
-                picture: picture(&self.path.join(&entry.image), size)?.into_rgb8().into_raw(),
-                matte: picture(&self.path.join(&entry.matte), size)?.into_luma8().into_raw(),
+                picture: picture(&self.path.join(&entry.image), size, |png| png.rgb())?,
+                matte: picture(&self.path.join(&entry.matte), size, |png| png.grey())?,
                 after,
             });
         }
@@ -133,10 +142,11 @@ pub fn folders(people: &Path) -> Result<Vec<Folder>> {
     Ok(paths.into_iter().map(Folder::new).collect())
 }
 
-fn picture(file: &Path, size: usize) -> Result<image::DynamicImage> {
-    let read = image::open(file).with_context(|| format!("{} cannot be read", file.display()))?;
-    let (w, h) = (read.width(), read.height());
-    let fits = [w, h] == [size as u32; 2];
-    ensure!(fits, "{} is {w}×{h}, but truth.json says {size}×{size}", file.display());
-    Ok(read)
+fn picture(file: &Path, size: usize, read: impl Fn(Png<'_>) -> Result<Vec<u8>, String>) -> Result<Vec<u8>> {
+    let bytes = read_file(file, PICTURE_BYTES)?;
+    let say = |what: String| anyhow!("{}: {what}", file.display());
+    let png = Png::open(&bytes, 1..=SIDE_MAX).map_err(say)?;
+    let side = png.side();
+    ensure!(side == size, "{} is {side}×{side}, but truth.json says {size}×{size}", file.display());
+    read(png).map_err(say)
 }

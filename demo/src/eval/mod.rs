@@ -20,7 +20,7 @@ use std::path::Path;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
 
-use anyhow::{Result, bail};
+use anyhow::{Context as _, Result};
 use vultus::assets::Assets;
 use vultus::face::{FaceModel, Points};
 use vultus::media::{AtomicFile, MediaError};
@@ -34,7 +34,8 @@ use self::ways::{Fit, Way, Ways};
 use self::workers::each;
 use crate::cancel;
 use crate::console::{Bar, warn};
-use crate::setup::{self, FACE};
+use crate::files::Files;
+use crate::setup::FACE;
 
 pub(crate) use self::arguments::Eval;
 
@@ -45,27 +46,23 @@ pub(crate) fn run(weights: Option<&Path>, arguments: &Eval) -> Result<()> {
 }
 
 fn generator(weights: Option<&Path>, arguments: &GeneratorEval) -> Result<()> {
-    let cancel = cancel::flag()?;
-    for output in [&arguments.json, &arguments.sheet].into_iter().flatten() {
-        setup::check_output(output, None)?;
-    }
-    if let (Some(json), Some(sheet)) = (&arguments.json, &arguments.sheet)
-        && setup::place(json) == setup::place(sheet)
-    {
-        bail!("--json and --sheet both name {}; give the sheet another name", json.display());
-    }
+    let cancel = cancel::flag(cancel::PATIENCE)?;
     let assets = Assets::locate(weights)?;
+    let held = find(arguments.truth.as_deref(), "held", "--truth", weights)?;
+    let gallery = match &arguments.sheet {
+        None => Vec::new(),
+        Some(_) => find(arguments.gallery.as_deref(), "gallery", "--gallery", weights)?,
+    };
+    let mut files = Files::of(&assets);
+    for person in held.iter().chain(gallery.first()) {
+        files = files.reads_folder(person.path());
+    }
+    files.writes("--json", arguments.json.as_deref()).writes("--sheet", arguments.sheet.as_deref()).check()?;
     let model = FaceModel::read(assets.weights(FACE)?)?;
     let Ways { ways, aligner, missing } = ways::all(&assets, &model)?;
     let read = |folder: &Folder| Person::read(folder, &model);
-    let people = each(&find(arguments.truth.as_deref(), "held", "--truth", weights)?, read)?;
-    let shown = match &arguments.sheet {
-        None => None,
-        Some(_) => {
-            let gallery = find(arguments.gallery.as_deref(), "gallery", "--gallery", weights)?;
-            gallery.first().map(read).transpose()?
-        }
-    };
+    let people = each(&held, read)?;
+    let shown = gallery.first().map(read).transpose()?;
     missing.iter().for_each(|line| warn(line));
 
     let landmarks = Points::landmarks(&model);
@@ -117,16 +114,20 @@ fn generator(weights: Option<&Path>, arguments: &GeneratorEval) -> Result<()> {
         ways: by_way(&ways, &measured),
         truth: joined(people.iter().zip(&known).map(|(person, known)| measure::truth(person, known))),
     };
+    // The figures took minutes: whatever cannot be written, the rest is.
+    let shown = write!(io::stdout(), "{report}");
     if let Some(path) = &arguments.json {
         let mut json = serde_json::to_vec_pretty(&report)?;
         json.push(b'\n');
         write(path, &json)?;
     }
     if let (Some(path), Some(png)) = (&arguments.sheet, &sheet) {
-        write(path, png)?;
+        write(path, png).with_context(|| match &arguments.json {
+            Some(json) => format!("{} is complete, but not the sheet", json.display()),
+            None => "the figures are complete, but not the sheet".into(),
+        })?;
     }
-    write!(io::stdout(), "{report}")?;
-    Ok(())
+    Ok(shown?)
 }
 
 fn by_way(ways: &[Way], measured: &[Vec<Rows>]) -> Vec<(&'static str, Rows)> {

@@ -27,6 +27,7 @@ use vultus::stream::RenderError;
 
 use self::browser::Browser;
 use self::report::{Machine, Report, Setting};
+use crate::files::Files;
 use crate::serve::{self, Running, ServeOptions};
 use crate::setup::{self, FACE};
 use crate::{cancel, errors};
@@ -38,19 +39,23 @@ pub(crate) use self::browser::end_at_once;
 /// asked for.
 const PATIENCE: Duration = Duration::from_secs(75);
 const PATIENCE_PER_INTERRUPT: Duration = Duration::from_secs(12);
+/// How long the browser, its profile and the server may take to end in order.
+const ENDING: Duration = Duration::from_secs(15);
 /// What the page says on its console, so that others' words are told apart.
 const SAYS: &str = "step: ";
 /// The page's words while it measures: what the server counts then is what is reported.
 const MEASURING: &str = "measuring";
 
 pub(crate) fn run(weights: Option<&Path>, arguments: &Latency) -> Result<()> {
-    let cancel = cancel::flag()?;
+    let cancel = cancel::flag(ENDING)?;
     setup::check_look_ahead(arguments.lookahead)?;
-    if let Some(path) = &arguments.json {
-        setup::check_output(path, None)?;
-    }
     let program = browser::find(arguments.browser.as_deref())?;
     let assets = Assets::locate(weights)?;
+    Files::of(&assets)
+        .reads("the browser", &program)
+        .reads("the avatar", Path::new(&arguments.avatar))
+        .writes("--json", arguments.json.as_deref())
+        .check()?;
     let avatar = assets.avatar(&arguments.avatar).map_err(errors::asset)?;
     let mouth = mouth::region(&FaceModel::read(assets.weights(FACE)?)?, &avatar);
     let folder =
@@ -82,11 +87,12 @@ pub(crate) fn run(weights: Option<&Path>, arguments: &Latency) -> Result<()> {
         lost_percent: arguments.simulate_loss,
     };
     let report = Report::new(setting, page, stages);
+    // What cannot be written does not take the table with it.
+    let shown = write!(io::stdout(), "{report}");
     if let Some(path) = &arguments.json {
         write(&report, path)?;
     }
-    write!(io::stdout(), "{report}")?;
-    Ok(())
+    Ok(shown?)
 }
 
 fn options(arguments: &Latency) -> ServeOptions {

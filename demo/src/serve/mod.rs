@@ -31,6 +31,7 @@ pub(crate) mod transport;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 
 use anyhow::{Context as _, Result, bail};
 use serde_json::Value;
@@ -47,10 +48,14 @@ use self::source::Source;
 use self::studio::Studio;
 use self::transport::{Options, Transport, Weather};
 use crate::args::Serve;
+use crate::errors::CANCELLED;
 use crate::generator::GeneratorName;
 
 /// Offers that are being answered at one time; a browser needs one.
 const OFFERS: usize = 8;
+
+/// How long saying goodbye may take.
+const ENDING: Duration = Duration::from_secs(10);
 
 /// What a server needs to know.
 #[derive(Clone, Debug)]
@@ -212,12 +217,14 @@ impl Running {
 
     /// Says goodbye to everybody and ends.
     pub(crate) async fn stop(self) {
-        drop(self.source);
+        // Its thread may be reading from a disk that does not answer.
+        let source = self.source;
+        let _ = tokio::task::spawn_blocking(move || drop(source)).await;
         self.app.rooms.close().await;
         // The receiver is gone only if serving has ended already.
         let _ = self.stop.send(());
         // Control channels end with their sessions; a client that keeps its connection is not waited for.
-        let _ = tokio::time::timeout(std::time::Duration::from_secs(2), self.serving).await;
+        let _ = tokio::time::timeout(Duration::from_secs(2), self.serving).await;
     }
 }
 
@@ -231,8 +238,13 @@ pub(crate) fn run(weights: Option<&Path>, arguments: &Serve) -> Result<()> {
         tell(&running, token);
         wait_for_end().await?;
         eprintln!("vultus: stopping");
-        running.stop().await;
-        Ok(())
+        tokio::select! {
+            () = running.stop() => return Ok(()),
+            _ = wait_for_end() => {}
+            () = tokio::time::sleep(ENDING) => {}
+        }
+        // Something waits for what may never come, a disk in the network for instance; there is nothing here that could be lost.
+        std::process::exit(CANCELLED.into())
     })
 }
 

@@ -1,6 +1,6 @@
 //! Sound from this machine for a session that lives as long as the server: a microphone, or a file in a loop.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::{self, JoinHandle};
@@ -13,7 +13,7 @@ use vultus::session::CLOCK_RATE;
 
 use super::SourceOptions;
 use super::rooms::{Look, Room, Rooms, secret};
-use crate::console;
+use crate::{console, files};
 
 /// How often the microphone's ring is emptied.
 const PERIOD: Duration = Duration::from_millis(5);
@@ -24,6 +24,8 @@ const RETRY: Duration = Duration::from_secs(1);
 const GONE: Duration = Duration::from_secs(2);
 /// Silence between two rounds of a file.
 const PAUSE_SECS: usize = 1;
+/// Samples of a piece of a file.
+const PIECE: usize = CLOCK_RATE as usize / 2;
 /// How long to wait when the session has no room.
 const FULL: Duration = Duration::from_millis(50);
 
@@ -38,8 +40,8 @@ pub(super) struct Source {
 /// What is to be heard.
 enum Sound {
     Microphone(Option<String>),
-    /// A whole file at 48 kHz mono.
-    File(Vec<f32>),
+    /// A file, decoded anew in each round: it may have hours.
+    File(PathBuf),
 }
 
 impl Source {
@@ -55,7 +57,11 @@ impl Source {
                 drop(Microphone::open(name.as_deref())?);
                 Sound::Microphone(name.clone())
             }
-            SourceOptions::Loop(path) => Sound::File(read(path)?),
+            SourceOptions::Loop(path) => {
+                // A file that is no sound is an error now and not a line in a log later.
+                Round::open(path)?.next()?.ok_or_else(|| anyhow!("{} holds no sound", path.display()))?;
+                Sound::File(path.clone())
+            }
         };
         let room = secret();
         let open = {
@@ -93,7 +99,7 @@ impl Sound {
     fn play(&self, room: &Room, stop: &AtomicBool) {
         match self {
             Self::Microphone(name) => microphone(name.as_deref(), room, stop),
-            Self::File(pcm) => say_over_and_over(pcm, room, stop),
+            Self::File(path) => say_over_and_over(path, room, stop),
         }
     }
 }
@@ -156,35 +162,97 @@ fn microphone(name: Option<&str>, room: &Room, stop: &AtomicBool) {
     }
 }
 
-/// A whole file at 48 kHz mono.
-fn read(path: &Path) -> Result<Vec<f32>> {
-    let mut reader = AudioReader::open(path)?;
-    let mut resampler = Resampler::new(reader.info().rate, CLOCK_RATE as usize, 1)?;
-    let mut pcm = Vec::new();
-    while let Some(block) = reader.next_block()? {
-        resampler.push(block.mono, |out| pcm.extend_from_slice(out));
-    }
-    resampler.finish(|out| pcm.extend_from_slice(out));
-    if pcm.is_empty() {
-        bail!("{} holds no sound", path.display());
-    }
-    pcm.resize(pcm.len() + PAUSE_SECS * CLOCK_RATE as usize, 0.0);
-    Ok(pcm)
+/// One time through a file, at 48 kHz mono.
+struct Round {
+    reader: AudioReader,
+    resampler: Resampler,
+    ended: bool,
 }
 
-fn say_over_and_over(pcm: &[f32], room: &Room, stop: &AtomicBool) {
-    for piece in pcm.chunks(CLOCK_RATE as usize / 2).cycle() {
-        let mut piece = piece.to_vec();
-        loop {
-            let Ok(live) = room.live() else { return };
-            if stop.load(Ordering::Relaxed) {
-                return;
+impl Round {
+    fn open(path: &Path) -> Result<Self> {
+        files::check_repeatable(path)?;
+        let reader = AudioReader::open(path)?;
+        let resampler = Resampler::new(reader.info().rate, CLOCK_RATE as usize, 1)?;
+        Ok(Self { reader, resampler, ended: false })
+    }
+
+    /// The next piece, or `None` at the end.
+    fn next(&mut self) -> Result<Option<Vec<f32>>> {
+        let mut pcm = Vec::new();
+        while !self.ended && pcm.len() < PIECE {
+            match self.reader.next_block()? {
+                Some(block) => self.resampler.push(block.mono, |out| pcm.extend_from_slice(out)),
+                None => {
+                    self.resampler.finish(|out| pcm.extend_from_slice(out));
+                    self.ended = true;
+                }
             }
-            match live.say(piece) {
-                Ok(()) => break,
-                Err(back) => piece = back,
-            }
-            thread::sleep(FULL);
         }
+        Ok(Some(pcm).filter(|pcm| !pcm.is_empty()))
+    }
+}
+
+/// Speaks until told to stop. The file is opened anew for each round, so it may be replaced; one that is gone or no good any more is
+/// tried again until it is back. The session has seconds of sound ahead, so nobody hears that a file is opened.
+fn say_over_and_over(path: &Path, room: &Room, stop: &AtomicBool) {
+    let mut complained = false;
+    while !stop.load(Ordering::Relaxed) {
+        let said = say_once(path, room, stop, &mut complained);
+        match said {
+            Ok(Said::All) if say(vec![0.0; PAUSE_SECS * CLOCK_RATE as usize], room, stop).is_some() => {}
+            Ok(_) => return,
+            Err(error) => {
+                if !complained {
+                    console::warn(&format!("{error:#}; it is taken up again when it is back"));
+                    complained = true;
+                }
+                if room.live().is_err() {
+                    return;
+                }
+                thread::sleep(RETRY);
+            }
+        }
+    }
+}
+
+/// Whether a round came to its end.
+enum Said {
+    All,
+    Stopped,
+}
+
+fn say_once(path: &Path, room: &Room, stop: &AtomicBool, complained: &mut bool) -> Result<Said> {
+    let mut round = Round::open(path)?;
+    let mut anything = false;
+    while let Some(pcm) = round.next()? {
+        if std::mem::take(complained) {
+            console::warn(&format!("{} is back", path.display()));
+        }
+        anything = true;
+        for piece in pcm.chunks(PIECE) {
+            if say(piece.to_vec(), room, stop).is_none() {
+                return Ok(Said::Stopped);
+            }
+        }
+    }
+    if !anything {
+        bail!("{} holds no sound", path.display());
+    }
+    Ok(Said::All)
+}
+
+/// Waits until there is room for a piece; `None` when the session is over, or it is time to stop.
+fn say(mut piece: Vec<f32>, room: &Room, stop: &AtomicBool) -> Option<()> {
+    loop {
+        let live = room.live().ok()?;
+        if stop.load(Ordering::Relaxed) {
+            return None;
+        }
+        match live.say(piece) {
+            Ok(()) => return Some(()),
+            Err(back) => piece = back,
+        }
+        thread::sleep(FULL);
     }
 }

@@ -2,7 +2,7 @@
 //!
 //! | tensor | type | shape | what |
 //! |---|---|---|---|
-//! | `portrait.png` | u8 | (N) | square sRGB picture, PNG bytes |
+//! | `portrait.png` | u8 | (N) | square sRGB picture, PNG bytes, 64 to 2048 pixels a side, not interlaced |
 //! | `matte.png` | u8 | (N) | grey picture of the same size, 255 = person, PNG bytes |
 //! | `alpha` | f32 | (80) | identity coefficients, unit variance |
 //! | `beta` | f32 | (64) | expression shown in the portrait |
@@ -17,11 +17,12 @@ use std::borrow::Cow;
 use std::collections::HashMap;
 use std::io::Cursor;
 
-use image::{DynamicImage, ImageFormat, ImageReader};
+use image::{DynamicImage, ImageFormat};
 use safetensors::Dtype;
 use safetensors::tensor::TensorView;
 use thiserror::Error;
 
+use super::picture::{Png, SIDE_MAX};
 use crate::weights::{WeightError, WeightReader};
 
 /// Number of identity coefficients.
@@ -41,7 +42,7 @@ const FARTHEST_BETA: f32 = 4.0;
 /// Metres.
 const FARTHEST_AWAY: f32 = -100.0;
 /// Smallest and largest side of a portrait, pixels. The upper end bounds what a hostile file can make us allocate.
-const SIDE_RANGE: std::ops::RangeInclusive<u32> = 64..=4096;
+const SIDE_RANGE: std::ops::RangeInclusive<u32> = 64..=SIDE_MAX;
 
 /// Why an `.avatar` file could not be used.
 #[derive(Debug, Error)]
@@ -130,7 +131,7 @@ impl AvatarFile {
     /// Reads and checks a file. `file` is the name that errors show.
     ///
     /// # Errors
-    /// See [`AvatarError`]; arbitrary bytes never panic and never allocate more than a portrait of 4096² needs.
+    /// See [`AvatarError`]; arbitrary bytes never panic and never allocate more than a portrait of 2048² needs.
     pub fn parse(file: &str, bytes: impl Into<Cow<'static, [u8]>>) -> Result<Self, AvatarError> {
         let mut reader = WeightReader::new(file, bytes)?;
         let version = reader.metadata("version")?;
@@ -142,19 +143,22 @@ impl AvatarFile {
             reader.metadata("title")?.to_owned(),
             reader.metadata("licence")?.to_owned(),
         );
-        let portrait = decode(file, "portrait.png", &take_bytes(&mut reader, "portrait.png")?)?;
-        let matte = decode(file, "matte.png", &take_bytes(&mut reader, "matte.png")?)?;
-        if matte.width() != portrait.width() {
-            let reason = format!("is {0}×{0}, but the portrait is {1}×{1}", matte.width(), portrait.width());
-            return Err(AvatarError::Picture { file: file.into(), picture: "matte.png", reason });
+        let wrong = |picture| move |reason| AvatarError::Picture { file: file.into(), picture, reason };
+        let (portrait, matte) = (take_bytes(&mut reader, "portrait.png")?, take_bytes(&mut reader, "matte.png")?);
+        // Both headers come first: pictures that do not belong together are not worth unpacking.
+        let portrait = Png::open(&portrait, SIDE_RANGE).map_err(wrong("portrait.png"))?;
+        let matte = Png::open(&matte, SIDE_RANGE).map_err(wrong("matte.png"))?;
+        let side = portrait.side();
+        if matte.side() != side {
+            let reason = format!("is {0}×{0}, but the portrait is {side}×{side}", matte.side());
+            return Err(wrong("matte.png")(reason));
         }
-        let side = portrait.width() as usize;
         let avatar = Self {
             name,
             title,
             licence,
-            portrait: Portrait { side, rgb: portrait.into_rgb8().into_raw() },
-            matte: Matte { side, alpha: matte.into_luma8().into_raw() },
+            portrait: Portrait { side, rgb: portrait.rgb().map_err(wrong("portrait.png"))? },
+            matte: Matte { side, alpha: matte.grey().map_err(wrong("matte.png"))? },
             alpha: take_array(&mut reader, "alpha")?,
             beta: take_array(&mut reader, "beta")?,
             delta: take_array(&mut reader, "delta")?,
@@ -241,21 +245,6 @@ fn take_bytes(reader: &mut WeightReader, tensor: &str) -> Result<Vec<u8>, Weight
 fn take_array<const N: usize>(reader: &mut WeightReader, tensor: &str) -> Result<[f32; N], WeightError> {
     let values = reader.take(tensor, [N])?;
     Ok(std::array::from_fn(|i| values[i]))
-}
-
-fn decode(file: &str, picture: &'static str, png: &[u8]) -> Result<DynamicImage, AvatarError> {
-    let error = |reason: String| AvatarError::Picture { file: file.into(), picture, reason };
-    let mut reader = ImageReader::with_format(Cursor::new(png), ImageFormat::Png);
-    let mut limits = image::Limits::default();
-    limits.max_image_width = Some(*SIDE_RANGE.end());
-    limits.max_image_height = Some(*SIDE_RANGE.end());
-    reader.limits(limits);
-    let image = reader.decode().map_err(|e| error(e.to_string()))?;
-    if image.width() != image.height() || !SIDE_RANGE.contains(&image.width()) {
-        let (w, h, range) = (image.width(), image.height(), SIDE_RANGE);
-        return Err(error(format!("is {w}×{h}, expected a square of {} to {} pixels", range.start(), range.end())));
-    }
-    Ok(image)
 }
 
 #[cfg(test)]

@@ -4,5 +4,7 @@
 //! explain the portrait (identity, expression, texture, light, pose, camera). [`format`] reads and writes it.
 
 mod format;
+mod picture;
 
 pub use format::{ALBEDO, AvatarError, AvatarFile, EXPRESSION, IDENTITY, LIGHT, Matte, POSE, Portrait};
+pub use picture::{Png, SIDE_MAX};

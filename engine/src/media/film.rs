@@ -3,7 +3,9 @@
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-use super::{AtomicFile, H264Encoder, I420, MediaError, Mp4Writer, OPUS_RATE, OpusEncoder, Tracks};
+use super::mp4::{Mp4Writer, Tracks};
+use super::sound::{SoundCodec, SoundEncoder};
+use super::{AtomicFile, H264Encoder, I420, MediaError, OPUS_RATE};
 
 /// A film in the making. It appears under its name with [`Film::finish`]; dropped before, it leaves nothing behind.
 ///
@@ -12,7 +14,10 @@ use super::{AtomicFile, H264Encoder, I420, MediaError, Mp4Writer, OPUS_RATE, Opu
 pub struct Film {
     target: std::path::PathBuf,
     video: H264Encoder,
-    audio: OpusEncoder,
+    audio: SoundEncoder,
+    channels: usize,
+    /// Frames of sound at 48 kHz that a picture lasts.
+    picture_frames: u64,
     writer: Mp4Writer<AtomicFile>,
     picture: I420,
     size: usize,
@@ -20,8 +25,8 @@ pub struct Film {
 }
 
 impl Film {
-    /// Opens a film of square pictures of `size` pixels at `fps` with sound of `channels` channels. `input_rate` is the
-    /// sound's rate before it was made 48 kHz.
+    /// Opens a film of square pictures of `size` pixels at `fps` with sound of `channels` channels, encoded by `codec`. `input_rate`
+    /// is the sound's rate before it was made 48 kHz.
     ///
     /// # Errors
     /// When the file cannot be created or an encoder does not start.
@@ -31,22 +36,31 @@ impl Film {
         fps: u32,
         channels: usize,
         input_rate: usize,
+        codec: SoundCodec,
     ) -> Result<Self, MediaError> {
         let failed = |e| MediaError::write(target, e);
         let file = AtomicFile::create(target).map_err(failed)?;
         let video = H264Encoder::new(size, size, fps)?;
-        let audio = OpusEncoder::new(channels)?;
+        let audio = SoundEncoder::new(codec, channels)?;
         let side = u16::try_from(size).map_err(|_| MediaError::Container(format!("pictures of {size} pixels")))?;
         let tracks = Tracks {
             width: side,
             height: side,
             fps,
-            channels: channels as u8,
-            pre_skip: audio.pre_skip() as u16,
-            input_rate: u32::try_from(input_rate).unwrap_or(OPUS_RATE as u32),
+            sound: audio.format(channels as u8, u32::try_from(input_rate).unwrap_or(OPUS_RATE as u32)),
         };
         let writer = Mp4Writer::new(file, tracks).map_err(failed)?;
-        Ok(Self { target: target.to_owned(), video, audio, writer, picture: I420::new(size, size), size, frames: 0 })
+        Ok(Self {
+            target: target.to_owned(),
+            video,
+            audio,
+            channels,
+            picture_frames: OPUS_RATE as u64 / u64::from(fps),
+            writer,
+            picture: I420::new(size, size),
+            size,
+            frames: 0,
+        })
     }
 
     /// Appends a picture: 8-bit sRGB, (size, size, 4), its alpha not looked at, or the planes Y, U, V of [`I420`]. Returns the
@@ -86,11 +100,16 @@ impl Film {
         self.frames
     }
 
-    /// Completes the film and makes it appear under its name.
+    /// Completes the film and makes it appear under its name. Sound that ends before the last picture does is made as long, by
+    /// silence: some players stop where the shorter track ends.
     ///
     /// # Errors
     /// When the file refuses or there is not one frame in the film.
     pub fn finish(mut self) -> Result<(), MediaError> {
+        let short = (self.frames * self.picture_frames).saturating_sub(self.audio.frames());
+        if self.audio.frames() > 0 && short < OPUS_RATE as u64 {
+            self.push_sound(&vec![0.0; short as usize * self.channels])?;
+        }
         let (writer, target) = (&mut self.writer, &self.target);
         self.audio.finish(|packet| writer.audio(packet).map_err(|e| MediaError::write(target, e)))?;
         if self.frames == 0 {

@@ -47,6 +47,11 @@ impl Track {
         Ok(())
     }
 
+    /// Everything written so far lies `by` bytes farther back now.
+    pub(super) fn moved(&mut self, by: u64) {
+        self.chunks.iter_mut().for_each(|chunk| chunk.0 += by);
+    }
+
     /// Number of the chunk that the next sample belongs to.
     fn next_chunk(&self) -> u64 {
         self.sizes.len() as u64 * self.sample / self.chunk

@@ -1,27 +1,30 @@
-//! Films: H.264 and Opus in an MP4 that browsers and ffmpeg play.
+//! Films: H.264 and AAC (or Opus) in an MP4 that everything plays.
 //!
 //! [`Film`] is the whole: frames and sound in, a finished file out, or no file at all. Its parts are the colour conversion
 //! ([`I420`]), the two encoders, the container and the file that only appears when it is complete ([`AtomicFile`]).
 
+mod aac;
 mod atomic;
 mod film;
+mod front;
 mod h264;
 mod h264_live;
 mod interleave;
 mod mp4;
 mod opus;
+mod sound;
 mod yuv;
 
 use thiserror::Error;
 
 use crate::io_advice;
 
-pub use atomic::{AtomicFile, remove_unfinished};
+pub use atomic::{AtomicFile, output_place, remove_unfinished, sweep};
 pub use film::Film;
 pub use h264::{EncodedFrame, H264Encoder};
 pub use h264_live::{LIVE_BITS, LiveFrame, LiveH264Encoder};
-pub use mp4::{Mp4Writer, Tracks};
 pub use opus::{OPUS_RATE, OpusEncoder, OpusReceiver};
+pub use sound::SoundCodec;
 pub use yuv::I420;
 
 /// Why a film could not be made.

@@ -6,7 +6,7 @@
 //! |---|---|---|
 //! | `vultus-hear` | decode, resample, mel, motion | [`FRAMES`] frames of coefficients; the sound goes straight to the encoder |
 //! | the caller's | face and generator | [`MESSAGES`] pictures and pieces of sound |
-//! | `vultus-encode` | H.264, Opus, MP4 | the file |
+//! | `vultus-encode` | H.264, AAC or Opus, MP4 | the file |
 //!
 //! A full queue makes its writer wait: nothing is ever dropped, and memory does not grow with the length of the sound.
 
@@ -19,7 +19,7 @@ use std::time::Instant;
 use super::{Progress, RenderError, Rendered, stop_if, total_frames};
 use crate::audio::{AudioReader, AudioStats, Resampler};
 use crate::generator::Generator;
-use crate::media::{Film, MediaError, OPUS_RATE};
+use crate::media::{Film, MediaError, OPUS_RATE, SoundCodec};
 use crate::pipeline::{FaceFrame, SpeechToMotion};
 use crate::timing::StageTimes;
 
@@ -37,6 +37,8 @@ pub struct FilmSettings<'a> {
     pub size: usize,
     /// Frames a second; the same as the stream of motion has.
     pub fps: u32,
+    /// How the sound is encoded.
+    pub sound: SoundCodec,
 }
 
 /// Makes a film of what `reader` says, drawn by `generator`. See the module's text.
@@ -55,7 +57,7 @@ pub fn render(
     let info = reader.info().clone();
     let total = total_frames(&reader, film.fps);
     let speakers = Resampler::new(info.rate, OPUS_RATE, info.speakers)?;
-    let opened = Film::create(film.target, film.size, film.fps, info.speakers, info.rate)?;
+    let opened = Film::create(film.target, film.size, film.fps, info.speakers, info.rate, film.sound)?;
 
     let (messages, inbox) = sync_channel(MESSAGES);
     let (used, spare) = channel();
