@@ -5,7 +5,7 @@ import { protocols } from './net.js';
 
 export const RATE = 24000; // of PCM sent here: f32le, mono
 
-/** Events, with detail the server's message: `ready`, `state`, `stats`, `spoken`, `error`; and `gone` when the socket closed. */
+/** Events, with detail the server's message: `ready`, `state`, `stats`, `started`, `spoken`, `interrupted`, `error`; and `gone` when the socket closed. */
 export class Control extends EventTarget {
   #session = null; #socket = null; #timer = 0; #failures = 0; #unsent = new Map();
 

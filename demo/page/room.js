@@ -96,7 +96,7 @@ class Room {
     this.say('Token needed', 'warn');
     this.notice.show('token', {
       title: hasToken() ? 'That token is not the right one' : 'This server asks for a token',
-      text: 'It was printed when the server started. With #token=… in the address you are not asked.',
+      text: 'It is the one that the server was started with. With #token=… in the address you are not asked.',
       ask: { label: 'Token', action: (value) => { setToken(value); then(); } },
     });
   }

@@ -13,7 +13,7 @@ use vultus::motion::LOOK_AHEAD_MAX;
 use crate::eval::Eval;
 use crate::generator::GeneratorName;
 use crate::latency::Latency;
-use crate::serve::{ServeOptions, SourceOptions};
+use crate::serve::{ServeOptions, SourceOptions, Token};
 use crate::{errors, setup};
 
 const STYLES: Styles =
@@ -128,9 +128,13 @@ pub(crate) struct Serve {
     /// Name by which a reverse proxy serves the page; may be given several times. Needs a token.
     #[arg(long = "public-name", value_name = "NAME", value_parser = public_name)]
     pub(crate) public_names: Vec<String>,
-    /// Secret that clients have to send; needed beyond this machine.
-    #[arg(long, value_name = "SECRET", env = "VULTUS_TOKEN", hide_env_values = true)]
+    /// Secret that clients have to send; needed beyond this machine. On the command line other users of this machine can read it (ps):
+    /// --token-file and the variable $VULTUS_TOKEN keep it from them.
+    #[arg(long, value_name = "SECRET")]
     pub(crate) token: Option<String>,
+    /// File with that secret and nothing else.
+    #[arg(long, value_name = "FILE", conflicts_with = "token")]
+    pub(crate) token_file: Option<PathBuf>,
     /// Sessions at one time; more are asked to come back later.
     #[arg(long, value_name = "N", default_value_t = 4, value_parser = clap::value_parser!(u16).range(1..=1000))]
     pub(crate) max_sessions: u16,
@@ -167,6 +171,26 @@ pub(crate) struct Serve {
 }
 
 impl Serve {
+    /// The secret, from wherever it was given, and what the user should know about that.
+    fn token(&self) -> Result<(Option<Token>, Vec<String>)> {
+        const VARIABLE: &str = "VULTUS_TOKEN";
+        let mut notes = Vec::new();
+        let token = if let Some(text) = &self.token {
+            notes.push("other users of this machine can read the token in the list of processes (ps); --token-file FILE keeps it from them".into());
+            Token::new(text, "--token")?
+        } else if let Some(path) = &self.token_file {
+            notes.extend(Token::readable_by_others(path));
+            Token::read(path)?
+        } else if let Some(text) = std::env::var_os(VARIABLE) {
+            let Ok(text) = text.into_string() else { bail!("the token in ${VARIABLE} is not text in UTF-8") };
+            Token::new(&text, &format!("${VARIABLE}"))?
+        } else {
+            return Ok((None, notes));
+        };
+        notes.extend(token.weakness());
+        Ok((Some(token), notes))
+    }
+
     /// What the server is started with, checked.
     pub(crate) fn options(&self) -> Result<ServeOptions> {
         let emotion = errors::emotion(&self.emotion)?;
@@ -175,7 +199,7 @@ impl Serve {
         if !(0.0..100.0).contains(&self.simulate_loss) {
             bail!("a loss of {} per cent is out of range; give one from 0 to below 100", self.simulate_loss);
         }
-        let token = self.token.as_deref().map(str::trim).filter(|token| !token.is_empty()).map(str::to_owned);
+        let (token, notes) = self.token()?;
         let microphone = |name: &String| SourceOptions::Microphone(Some(name.clone()).filter(|name| !name.is_empty()));
         let repeat = self.repeat.clone().map(SourceOptions::Loop);
         Ok(ServeOptions {
@@ -185,6 +209,7 @@ impl Serve {
             public_address: self.public_address,
             public_names: self.public_names.clone(),
             token,
+            notes,
             max_sessions: self.max_sessions.into(),
             size: self.size as usize,
             generator: self.generator,

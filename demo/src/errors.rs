@@ -10,6 +10,9 @@ use vultus::stream::RenderError;
 /// Exit code of a run that ctrl-C ended: 128 + SIGINT, as shells expect.
 pub(crate) const CANCELLED: u8 = 130;
 
+/// Characters of an unknown name that are repeated.
+const NAME_SHOWN: usize = 200;
+
 /// Prints the error and gives the exit code that goes with it.
 pub(crate) fn tell(error: &Error) -> ExitCode {
     // An I/O error without context comes from writing to standard output; all others say what they are about.
@@ -38,8 +41,8 @@ fn without_number(text: &str) -> &str {
 pub(crate) fn asset(error: AssetError) -> Error {
     match error {
         AssetError::UnknownAvatar { name, known } => {
-            let close = close_to(&name, known.iter().map(String::as_str));
-            anyhow!("there is no avatar named {name:?}; {}", advice(&close, &known.join(", "), "an .avatar file"))
+            let known: Vec<&str> = known.iter().map(String::as_str).collect();
+            anyhow!(unknown("avatar", &name, &known, "an .avatar file"))
         }
         error => error.into(),
     }
@@ -47,11 +50,15 @@ pub(crate) fn asset(error: AssetError) -> Error {
 
 /// The emotion of this name.
 pub(crate) fn emotion(name: &str) -> Result<Emotion, Error> {
-    name.parse().map_err(|_| {
-        let known = Emotion::ALL.map(Emotion::name);
-        let close = close_to(name, known.into_iter());
-        anyhow!("there is no emotion named {name:?}; {}", advice(&close, &known.join(", "), ""))
-    })
+    name.parse().map_err(|_| anyhow!(unknown("emotion", name, &Emotion::ALL.map(Emotion::name), "")))
+}
+
+/// There is no such thing; the names that are close to what was asked for. `also` is what may be given instead of a name.
+pub(crate) fn unknown(what: &str, name: &str, known: &[&str], also: &str) -> String {
+    // Whatever a client sent, an answer is short and quick.
+    let short: String = name.chars().take(NAME_SHOWN).collect();
+    let close = close_to(&short, known.iter().copied());
+    format!("there is no {what} named {short:?}; {}", advice(&close, &known.join(", "), also))
 }
 
 fn advice(close: &[&str], known: &str, also: &str) -> String {

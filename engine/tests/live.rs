@@ -52,7 +52,9 @@ struct Seen {
     pictures: AtomicUsize,
     packets: AtomicUsize,
     first_is_key: Mutex<Option<bool>>,
+    started: Mutex<Vec<u64>>,
     spoken: Mutex<Vec<u64>>,
+    interrupted: Mutex<Vec<Option<(u64, Duration)>>>,
     failed: Mutex<Vec<String>>,
 }
 
@@ -66,8 +68,14 @@ impl MediaSink for Sink {
     fn voice(&self, _: VoiceUnit) {
         self.0.packets.fetch_add(1, Ordering::Relaxed);
     }
-    fn spoken(&self, mark: u64) {
+    fn started(&self, mark: u64) {
+        self.0.started.lock().unwrap().push(mark);
+    }
+    fn spoken(&self, mark: u64, _: Duration) {
         self.0.spoken.lock().unwrap().push(mark);
+    }
+    fn interrupted(&self, at: Option<(u64, Duration)>) {
+        self.0.interrupted.lock().unwrap().push(at);
     }
     fn failed(&self, why: &str) {
         self.0.failed.lock().unwrap().push(why.to_owned());
@@ -102,6 +110,26 @@ fn for_nobody_speech_is_said_and_nothing_is_drawn() {
         seen.pictures.load(Ordering::Relaxed) > 2 && seen.packets.load(Ordering::Relaxed) > 2
     });
     assert_eq!(*seen.first_is_key.lock().unwrap(), Some(true), "who joins can decode the first picture");
+}
+
+#[test]
+fn an_interrupt_is_never_behind_speech_nor_refused() {
+    let (live, seen) = start();
+    for round in 1..=5 {
+        // As many commands as there is room for, so that another one would be refused; then an interrupt, and a word of the time after it.
+        live.begin_speech(round).unwrap();
+        while live.say(vec![0.5; 4800]).is_ok() {}
+        while live.begin_speech(99).is_ok() {}
+        live.interrupt();
+        eventually("there is room again", || live.begin_speech(round + 100).is_ok());
+        live.say(vec![0.5; 4800]).unwrap();
+        live.end_speech(round + 100).unwrap();
+        eventually("what came after it is said", || seen.spoken.lock().unwrap().last() == Some(&(round + 100)));
+        assert!(!seen.interrupted.lock().unwrap().is_empty());
+    }
+    assert_eq!(*seen.spoken.lock().unwrap(), [101, 102, 103, 104, 105], "nothing else was said to its end");
+    // Nothing of what was dropped holds room.
+    eventually("all is empty", || live.say(vec![0.0; SPEECH_CAPACITY_SECS * CLOCK_RATE as usize]).is_ok());
 }
 
 #[test]

@@ -62,6 +62,10 @@ struct Out {
     voice: Vec<(Duration, u64, f32)>,
     /// Time, mark.
     spoken: Vec<(Duration, u64)>,
+    started: Vec<(Duration, u64)>,
+    /// How long each was that was spoken.
+    lengths: Vec<Duration>,
+    interrupted: Vec<Option<(u64, Duration)>>,
 }
 
 impl Out {
@@ -73,7 +77,12 @@ impl Out {
                     let loud = pcm.iter().fold(0.0f32, |m, x| m.max(x.abs()));
                     self.voice.push((now + wait, clock, loud));
                 }
-                SessionEvent::Spoken { mark } => self.spoken.push((now, mark)),
+                SessionEvent::Started { mark } => self.started.push((now, mark)),
+                SessionEvent::Spoken { mark, said } => {
+                    self.spoken.push((now, mark));
+                    self.lengths.push(said);
+                }
+                SessionEvent::Interrupted { at } => self.interrupted.push(at),
             }
         }
         while let Some(frame) = session.next_frame() {
@@ -285,6 +294,37 @@ fn every_utterance_is_reported_with_its_mark() {
     let gap = out.spoken[1].0 - out.spoken[0].0;
     assert!(gap > 450 * MS && gap < 550 * MS, "half a second of speech was over after {gap:?}");
     assert_eq!(out.spoken[1].0, out.spoken[2].0);
+}
+
+#[test]
+fn an_utterance_tells_when_it_starts_and_how_far_it_got() {
+    let (mut session, mut out) = (session(), Out::default());
+    (0..100u32).for_each(|n| out.take(&mut session, n * 5 * MS));
+    session.begin_speech(1);
+    session.say(&mut tone(0, 24_000));
+    session.end_speech(1);
+    session.begin_speech(2);
+    session.say(&mut tone(0, 240_000));
+    for n in 100..500u32 {
+        if n == 400 {
+            session.interrupt();
+        }
+        out.take(&mut session, n * 5 * MS);
+    }
+    assert_eq!(out.started.iter().map(|(_, mark)| *mark).collect::<Vec<_>>(), [1, 2]);
+    assert_eq!((out.spoken.len(), out.lengths[0]), (1, 500 * MS));
+    let first_loud = out.voice.iter().find(|v| v.2 > 0.1).unwrap().0;
+    let started = out.started[0].0;
+    assert!(started < first_loud + 25 * MS && first_loud < started + 70 * MS, "{started:?}, heard at {first_loud:?}");
+    // What was heard of the second one is what is told: packets of 20 ms.
+    let second = out.started[1].0;
+    let [Some((2, said))] = out.interrupted[..] else { panic!("{:?}", out.interrupted) };
+    let loud = out.voice.iter().filter(|v| v.2 > 0.1 && v.0 > second).count() as u32 * 20 * MS;
+    assert!(said > 800 * MS && said + 80 * MS > loud && loud + 80 * MS > said, "{said:?} told, {loud:?} heard");
+    // Where nothing is being said there is nothing to be cut.
+    session.interrupt();
+    out.take(&mut session, 500 * 5 * MS);
+    assert_eq!(out.interrupted[1], None);
 }
 
 #[test]

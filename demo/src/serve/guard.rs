@@ -11,9 +11,9 @@ use axum::extract::{Request, State};
 use axum::http::{HeaderMap, StatusCode, Uri, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse as _, Response};
-use subtle::ConstantTimeEq as _;
 
 use super::refusal::Refusal;
+use super::token::Token;
 
 /// Sub-protocol that carries the token of a WebSocket, to which browsers let no header be added.
 const BEARER_PROTOCOL: &str = "bearer.";
@@ -21,7 +21,7 @@ const BEARER_PROTOCOL: &str = "bearer.";
 /// See the module's text.
 #[derive(Clone)]
 pub(super) struct Guard {
-    token: Option<Arc<str>>,
+    token: Option<Token>,
     /// Only loopback names may stand in Host.
     loopback: bool,
     /// Names that a reverse proxy gives the server, without a port.
@@ -29,8 +29,8 @@ pub(super) struct Guard {
 }
 
 impl Guard {
-    pub(super) fn new(token: Option<&str>, bound: IpAddr, names: &[String]) -> Self {
-        Self { token: token.map(Into::into), loopback: bound.is_loopback(), names: names.into() }
+    pub(super) fn new(token: Option<Token>, bound: IpAddr, names: &[String]) -> Self {
+        Self { token, loopback: bound.is_loopback(), names: names.into() }
     }
 
     fn is_public(&self, host: &str) -> bool {
@@ -56,9 +56,10 @@ impl Guard {
         let path = uri.path();
         let open = !(path.starts_with("/v1/") || path == "/metrics");
         match &self.token {
-            Some(token) if !open && !given(headers).is_some_and(|it| same(it, token)) => Err(Refusal::new(
+            Some(token) if !open && !is_given(token, headers, uri) => Err(Refusal::new(
                 StatusCode::UNAUTHORIZED,
-                "this server wants its token: send the header Authorization: Bearer TOKEN, or open the page with #token=TOKEN",
+                "this server wants its token: send the header Authorization: Bearer TOKEN (a WebSocket may end its address in &token=TOKEN), \
+                 or open the page with #token=TOKEN; in an address, percent-encode what is not a letter or a digit",
             )),
             _ => Ok(()),
         }
@@ -76,19 +77,30 @@ pub(super) async fn guard(State(guard): State<Guard>, request: Request, next: Ne
     response
 }
 
-fn given(headers: &HeaderMap) -> Option<&str> {
-    if let Some(value) = headers.get(header::AUTHORIZATION) {
-        // The scheme's case does not matter (RFC 9110 section 11.1).
-        let (scheme, token) = value.to_str().ok()?.split_once(' ')?;
-        return scheme.eq_ignore_ascii_case("bearer").then(|| token.trim());
-    }
-    let protocols = headers.get(header::SEC_WEBSOCKET_PROTOCOL)?.to_str().ok()?;
-    protocols.split(',').find_map(|protocol| protocol.trim().strip_prefix(BEARER_PROTOCOL))
+fn is_given(token: &Token, headers: &HeaderMap, uri: &Uri) -> bool {
+    in_authorization(headers).is_some_and(|given| token.is(given))
+        || in_protocols(headers).is_some_and(|given| token.is(given))
+        || in_query(uri).is_some_and(|given| token.is(given.as_bytes()) || token.is(given.replace('+', " ").as_bytes()))
 }
 
-/// Compares in a time that does not tell how much of the token was right.
-fn same(given: &str, token: &str) -> bool {
-    given.as_bytes().ct_eq(token.as_bytes()).into()
+/// As bytes: a header need not be ASCII.
+fn in_authorization(headers: &HeaderMap) -> Option<&[u8]> {
+    let value = headers.get(header::AUTHORIZATION)?.as_bytes();
+    let (scheme, token) = value.split_at(value.iter().position(|byte| *byte == b' ')?);
+    // The scheme's case does not matter (RFC 9110 section 11.1).
+    scheme.eq_ignore_ascii_case(b"bearer").then(|| token.trim_ascii())
+}
+
+fn in_protocols(headers: &HeaderMap) -> Option<&[u8]> {
+    let all =
+        headers.get_all(header::SEC_WEBSOCKET_PROTOCOL).iter().flat_map(|it| it.as_bytes().split(|byte| *byte == b','));
+    all.map(<[u8]>::trim_ascii).find_map(|protocol| protocol.strip_prefix(BEARER_PROTOCOL.as_bytes()))
+}
+
+/// Of a WebSocket only: clients that can set no header there are many. Addresses are written into logs, so nothing else may have it there.
+fn in_query(uri: &Uri) -> Option<&str> {
+    let query = uri.query().filter(|_| uri.path() == "/v1/speak")?;
+    query.split('&').find_map(|pair| pair.strip_prefix("token="))
 }
 
 /// A host without its port, an IPv6 address without its brackets.
@@ -160,7 +172,7 @@ mod tests {
 
     #[test]
     fn a_token_guards_everything_but_the_page() {
-        let guard = Guard::new(Some("s3cret"), [0, 0, 0, 0].into(), &[]);
+        let guard = Guard::new(Some(Token::new("s3cret", "a test").unwrap()), [0, 0, 0, 0].into(), &[]);
         let host = (header::HOST, "avatar.example");
         assert_eq!(ask(&guard, "/app.js", std::slice::from_ref(&host)), None);
         assert_eq!(ask(&guard, "/v1/stats", std::slice::from_ref(&host)), Some(401));
@@ -175,7 +187,40 @@ mod tests {
         ] {
             assert_eq!(ask(&guard, "/v1/stats", &[host.clone(), (header::AUTHORIZATION, value)]), want, "{value}");
         }
-        let socket = [host, (header::SEC_WEBSOCKET_PROTOCOL, "vultus.v1, bearer.s3cret")];
+        let socket = [host.clone(), (header::SEC_WEBSOCKET_PROTOCOL, "vultus.v1, bearer.s3cret")];
         assert_eq!(ask(&guard, "/v1/speak", &socket), None);
+        assert_eq!(ask(&guard, "/v1/speak?rate=8000&token=s3cret", std::slice::from_ref(&host)), None);
+        assert_eq!(ask(&guard, "/v1/speak?token=s3cre", std::slice::from_ref(&host)), Some(401));
+        assert_eq!(ask(&guard, "/v1/stats?token=s3cret", &[host]), Some(401), "addresses are logged");
+    }
+
+    #[test]
+    fn tokens_of_any_kind_pass_every_way() {
+        for text in ["a+b/c=", "100%25", "a b", "ä😀", "a,b", "#&?"] {
+            let token = Token::new(text, "a test").unwrap();
+            let (guard, encoded) = (Guard::new(Some(token.clone()), [0, 0, 0, 0].into(), &[]), token.encoded());
+            let passes = |path: &str, name: &header::HeaderName, value: String| {
+                let mut map = HeaderMap::new();
+                map.insert(name, header::HeaderValue::from_bytes(value.as_bytes()).unwrap());
+                guard.check(&map, &path.parse().unwrap()).is_ok()
+            };
+            let (authorization, protocol) = (header::AUTHORIZATION, header::SEC_WEBSOCKET_PROTOCOL);
+            assert!(passes("/v1/stats", &authorization, format!("Bearer {text}")), "{text}, as curl sends it");
+            assert!(passes("/v1/stats", &authorization, format!("bearer {encoded}")), "{text}, as the page sends it");
+            assert!(
+                passes("/v1/speak", &protocol, format!("vultus.v1, bearer.{encoded}")),
+                "{text}, as the page's WebSocket"
+            );
+            assert!(
+                passes(&format!("/v1/speak?token={encoded}&rate=8000"), &header::HOST, "a".into()),
+                "{text}, in the address"
+            );
+            let plus = encoded.replace("%20", "+");
+            assert!(
+                passes(&format!("/v1/speak?token={plus}"), &header::HOST, "a".into()),
+                "{text}, as forms are encoded"
+            );
+            assert!(!passes("/v1/stats", &authorization, format!("Bearer {text}x")), "{text}");
+        }
     }
 }

@@ -14,7 +14,7 @@ use vultus::emotion::Emotion;
 
 use super::guard::{Guard, guard};
 use super::lines::Line;
-use super::refusal::Refusal;
+use super::refusal::{Refusal, as_json};
 use super::signal::WishQuery;
 use super::transport::Role;
 use super::{App, page, signal, speak, stats};
@@ -59,6 +59,7 @@ pub(super) fn router(app: App, checks: Guard, measuring: bool) -> Router {
             Refusal::new(StatusCode::METHOD_NOT_ALLOWED, "this address does not take that method")
         })
         .layer(DefaultBodyLimit::max(if measuring { 64 * BODY } else { BODY }))
+        .layer(middleware::from_fn(as_json))
         .layer(middleware::from_fn_with_state(checks, guard))
         .with_state(app)
 }
@@ -99,9 +100,11 @@ async fn avatars(State(app): State<App>) -> Json<Value> {
 async fn portrait(State(app): State<App>, Path(file): Path<String>) -> Result<impl IntoResponse, Refusal> {
     let name = file.strip_suffix(".jpg").unwrap_or(&file).to_owned();
     let studio = Arc::clone(app.rooms.studio());
-    studio.knows(&name).map_err(|error| Refusal::new(StatusCode::NOT_FOUND, error.to_string()))?;
+    studio.knows(&name).map_err(|sentence| Refusal::new(StatusCode::NOT_FOUND, sentence))?;
     let jpeg = tokio::task::spawn_blocking(move || studio.thumbnail(&name)).await;
-    let jpeg = jpeg.map_err(Refusal::internal)?.map_err(Refusal::internal)?;
+    let drawing = "making the portrait's picture";
+    let jpeg = jpeg.map_err(|error| Refusal::internal(drawing, error))?;
+    let jpeg = jpeg.map_err(|error| Refusal::internal(drawing, error))?;
     Ok(([(header::CONTENT_TYPE, "image/jpeg"), (header::CACHE_CONTROL, "max-age=3600")], jpeg.to_vec()))
 }
 

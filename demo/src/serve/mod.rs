@@ -8,7 +8,7 @@
 //! | `transport` | WebRTC |
 //! | `signal`, `speak` | the ways in: WHEP, WHIP, the page's call; PCM and control over a WebSocket |
 //! | `source` | sound from this machine: microphone, file |
-//! | `guard`, `refusal` | who may ask, and how no is said |
+//! | `guard`, `token`, `refusal` | who may ask, and how no is said |
 //! | `page`, `stats`, `http` | the page, the figures, the addresses |
 //! | `fuzz` | what strangers send, for the fuzzer to feed |
 
@@ -26,8 +26,10 @@ mod source;
 mod speak;
 mod stats;
 mod studio;
+mod token;
 pub(crate) mod transport;
 
+use std::io::IsTerminal as _;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -46,8 +48,10 @@ use self::guard::Guard;
 use self::rooms::{Look, Rooms};
 use self::source::Source;
 use self::studio::Studio;
+pub(crate) use self::token::Token;
 use self::transport::{Options, Transport, Weather};
 use crate::args::Serve;
+use crate::console;
 use crate::errors::CANCELLED;
 use crate::generator::GeneratorName;
 
@@ -70,7 +74,9 @@ pub(crate) struct ServeOptions {
     pub(crate) public_address: Option<IpAddr>,
     /// Names that a reverse proxy gives the page.
     pub(crate) public_names: Vec<String>,
-    pub(crate) token: Option<String>,
+    pub(crate) token: Option<Token>,
+    /// What the user should know about the token.
+    pub(crate) notes: Vec<String>,
     pub(crate) max_sessions: usize,
     pub(crate) size: usize,
     pub(crate) generator: GeneratorName,
@@ -105,6 +111,7 @@ impl Default for ServeOptions {
             public_address: None,
             public_names: Vec::new(),
             token: None,
+            notes: Vec::new(),
             max_sessions: 4,
             size: 512,
             generator: GeneratorName::live(),
@@ -127,6 +134,7 @@ struct App {
     transport: Arc<Transport>,
     offers: Arc<Semaphore>,
     results: mpsc::Sender<Value>,
+    speech: Arc<speak::Shared>,
 }
 
 /// A server that runs.
@@ -154,13 +162,13 @@ pub(crate) struct Running {
 pub(crate) async fn start(weights: Option<&Path>, options: ServeOptions) -> Result<Running> {
     if !options.listen.ip().is_loopback() && options.token.is_none() {
         bail!(
-            "{} can be reached from other machines: protect it by --token SECRET (or $VULTUS_TOKEN), or listen on 127.0.0.1",
+            "{} can be reached from other machines: protect it by --token-file FILE ($VULTUS_TOKEN, --token SECRET), or listen on 127.0.0.1",
             options.listen
         );
     }
     if !options.public_names.is_empty() && options.token.is_none() {
         bail!(
-            "a server with a public name can be reached from other machines: protect it by --token SECRET (or $VULTUS_TOKEN)"
+            "a server with a public name can be reached from other machines: protect it by --token-file FILE ($VULTUS_TOKEN, --token SECRET)"
         );
     }
     let (folder, wanted) = (weights.map(Path::to_owned), options.clone());
@@ -180,7 +188,13 @@ pub(crate) async fn start(weights: Option<&Path>, options: ServeOptions) -> Resu
 
     let rooms = Rooms::new(studio, options.max_sessions);
     let (results, posted) = mpsc::channel(1);
-    let app = App { rooms, transport: Arc::new(transport), offers: Arc::new(Semaphore::new(OFFERS)), results };
+    let app = App {
+        rooms,
+        transport: Arc::new(transport),
+        offers: Arc::new(Semaphore::new(OFFERS)),
+        results,
+        speech: Arc::default(),
+    };
     let source = match options.source {
         None => None,
         Some(wanted) => {
@@ -191,7 +205,7 @@ pub(crate) async fn start(weights: Option<&Path>, options: ServeOptions) -> Resu
         }
     };
     let house = source.as_ref().map(|source| source.room.clone());
-    let checks = Guard::new(options.token.as_deref(), address.ip(), &options.public_names);
+    let checks = Guard::new(options.token.clone(), address.ip(), &options.public_names);
     let router = http::router(app.clone(), checks, options.measuring);
     let (stop, stopped) = oneshot::channel();
     // Ends when told to, or when `Running` is dropped.
@@ -231,11 +245,12 @@ impl Running {
 /// `vultus serve`: runs until ctrl-C.
 pub(crate) fn run(weights: Option<&Path>, arguments: &Serve) -> Result<()> {
     let options = arguments.options()?;
-    let token = options.token.is_some();
+    let (token, notes) = (options.token.clone(), options.notes.clone());
     let runtime = runtime()?;
     runtime.block_on(async {
         let running = start(weights, options).await?;
-        tell(&running, token);
+        tell(&running, token.as_ref());
+        notes.iter().for_each(|note| console::warn(note));
         wait_for_end().await?;
         eprintln!("vultus: stopping");
         tokio::select! {
@@ -257,14 +272,19 @@ pub(crate) fn runtime() -> Result<tokio::runtime::Runtime> {
         .context("cannot start the server's threads")
 }
 
-fn tell(running: &Running, token: bool) {
+fn tell(running: &Running, token: Option<&Token>) {
     let address = running.address;
     let here = if address.ip() == Ipv4Addr::LOCALHOST {
         format!("http://localhost:{}", address.port())
     } else {
         format!("http://{address}")
     };
-    let fragment = if token { "#token=…" } else { "" };
+    let fragment = match token {
+        // On a screen, for whoever started it; not in a log, which others read.
+        Some(token) if std::io::stderr().is_terminal() => format!("#token={}", token.encoded()),
+        Some(_) => "#token=…".to_owned(),
+        None => String::new(),
+    };
     eprintln!("vultus: open {here}/{fragment} and speak");
     if let Some(id) = &running.house {
         eprintln!("vultus: this machine's sound: {here}/?overlay&session={id}{fragment}");

@@ -1,11 +1,43 @@
 //! An answer that says no: a status, and one sentence as JSON.
 
+use std::panic::AssertUnwindSafe;
+
 use axum::Json;
+use axum::extract::Request;
 use axum::http::{StatusCode, header};
+use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
+use futures_util::FutureExt as _;
 use serde_json::json;
 
 use super::transport::SignalError;
+use crate::console;
+
+/// Longest body of an answer of somebody else's that is made JSON, bytes.
+const WORDS: usize = 4 << 10;
+
+/// Makes every answer that says no JSON, whoever gives it (the router's own are text), and an answer of one that breaks down.
+pub(super) async fn as_json(request: Request, next: Next) -> Response {
+    let Ok(response) = AssertUnwindSafe(next.run(request)).catch_unwind().await else {
+        // The panic has said on stderr where it was.
+        return Refusal::internal("answering this request", "it panicked").into_response();
+    };
+    let status = response.status();
+    let json = response.headers().get(header::CONTENT_TYPE).is_some_and(|kind| kind == "application/json");
+    if json || !(status.is_client_error() || status.is_server_error()) {
+        return response;
+    }
+    let (parts, body) = response.into_parts();
+    let words = axum::body::to_bytes(body, WORDS).await.unwrap_or_default();
+    let words = String::from_utf8_lossy(&words);
+    let sentence = if words.trim().is_empty() { status.canonical_reason().unwrap_or("refused") } else { words.trim() };
+    let mut refusal = Refusal::new(status, sentence).into_response();
+    let own = parts.headers.into_iter().filter_map(|(name, value)| Some((name?, value)));
+    for (name, value) in own.filter(|(name, _)| *name != header::CONTENT_TYPE && *name != header::CONTENT_LENGTH) {
+        refusal.headers_mut().append(name, value);
+    }
+    refusal
+}
 
 /// See the module's text.
 #[derive(Debug)]
@@ -29,8 +61,12 @@ impl Refusal {
         Self::new(StatusCode::BAD_REQUEST, sentence)
     }
 
-    pub(super) fn internal(error: impl std::fmt::Display) -> Self {
-        Self::new(StatusCode::INTERNAL_SERVER_ERROR, error.to_string())
+    /// Something failed that is none of the client's affair: the log says what, which may name files of this machine; the client is told what
+    /// the server was doing.
+    pub(super) fn internal(doing: &str, error: impl std::fmt::Display) -> Self {
+        console::warn(&format!("{doing} failed: {error:#}"));
+        let sentence = format!("{doing} failed; the server's log says why");
+        Self::new(StatusCode::INTERNAL_SERVER_ERROR, sentence)
     }
 }
 
@@ -49,6 +85,9 @@ impl IntoResponse for Refusal {
 
 impl From<SignalError> for Refusal {
     fn from(error: SignalError) -> Self {
+        if let SignalError::Internal(cause) = &error {
+            return Self::internal("setting the connection up", cause);
+        }
         let status = match &error {
             SignalError::Malformed(_) => StatusCode::BAD_REQUEST,
             SignalError::NoCodec(_) => StatusCode::NOT_ACCEPTABLE,

@@ -5,6 +5,7 @@
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::time::Instant;
 
+use axum::extract::rejection::QueryRejection;
 use axum::extract::{Path, Query, State};
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
@@ -36,13 +37,14 @@ impl Wish {
         }
         let look = self.look(rooms)?;
         let rooms = Arc::clone(rooms);
-        tokio::task::spawn_blocking(move || rooms.open(look)).await.map_err(Refusal::internal)?
+        let opened = tokio::task::spawn_blocking(move || rooms.open(look)).await;
+        opened.map_err(|error| Refusal::internal("opening a session", error))?
     }
 
     fn look(self, rooms: &Rooms) -> Result<Look, Refusal> {
         let studio = rooms.studio();
         let avatar = self.avatar.unwrap_or_else(|| studio.default_avatar().to_owned());
-        studio.knows(&avatar).map_err(|error| Refusal::new(StatusCode::NOT_FOUND, error.to_string()))?;
+        studio.knows(&avatar).map_err(|sentence| Refusal::new(StatusCode::NOT_FOUND, sentence))?;
         let emotion = emotion(self.emotion.as_deref().unwrap_or("neutral"))?;
         let intensity = intensity(self.intensity.unwrap_or(1.0))?;
         Ok(Look { avatar, emotion, intensity })
@@ -69,7 +71,13 @@ pub(super) async fn leave(State(app): State<App>, Path(id): Path<String>) -> Res
     Ok(StatusCode::OK)
 }
 
-pub(super) type WishQuery = Result<Query<Wish>, axum::extract::rejection::QueryRejection>;
+pub(super) fn bad_query(error: QueryRejection) -> Refusal {
+    let text = error.body_text();
+    let what = text.strip_prefix("Failed to deserialize query string: ").unwrap_or(&text);
+    Refusal::bad_request(format!("the address's query (what follows the ?) is not understood: {what}"))
+}
+
+pub(super) type WishQuery = Result<Query<Wish>, QueryRejection>;
 
 /// POST to `/v1/KIND`: an offer that comes for `role`.
 pub(super) async fn offer(
@@ -81,7 +89,7 @@ pub(super) async fn offer(
     headers: &HeaderMap,
     body: &[u8],
 ) -> Result<Response, Refusal> {
-    let Query(wish) = wish.map_err(|error| Refusal::bad_request(error.body_text()))?;
+    let Query(wish) = wish.map_err(bad_query)?;
     let media = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
     if !media.split(';').next().unwrap_or_default().trim().eq_ignore_ascii_case("application/sdp") {
         let sentence = "send the offer as Content-Type: application/sdp";

@@ -98,13 +98,13 @@ impl Studio {
         &self.default
     }
 
-    /// Whether a client may ask for this: names in the list only, never paths.
-    pub(super) fn knows(&self, avatar: &str) -> Result<()> {
+    /// Whether a client may ask for this: names in the list only, never paths. If not, a sentence for the client.
+    pub(super) fn knows(&self, avatar: &str) -> Result<(), String> {
         if self.avatars().any(|(name, _)| name == avatar) {
             return Ok(());
         }
-        let known = self.avatars().map(|(name, _)| name.to_owned()).collect();
-        Err(errors::asset(vultus::assets::AssetError::UnknownAvatar { name: avatar.to_owned(), known }))
+        let known: Vec<&str> = self.avatars().map(|(name, _)| name).collect();
+        Err(errors::unknown("avatar", avatar, &known, ""))
     }
 
     /// Works an avatar out, unless that has been done; takes a moment, for all who ask for it meanwhile.

@@ -103,8 +103,11 @@ fn a_message_that_is_too_long_is_named_as_the_reason() {
     let server = Server::start(&[]);
     let mut agent = server.speak("");
     agent.wait("ready");
-    agent.0.send(Message::binary(vec![0u8; 1_100_000])).unwrap();
-    assert!(agent.wait("error")["error"].as_str().unwrap().contains("1024 KiB"));
+    // A frame's head, RFC 6455 section 5.2: binary, masked, and the length in eight bytes.
+    let head = [&[0x82, 0xff][..], &17_000_000u64.to_be_bytes(), &[1, 2, 3, 4]].concat();
+    let tungstenite::stream::MaybeTlsStream::Plain(stream) = agent.0.get_mut() else { panic!("loopback is plain") };
+    stream.write_all(&head).unwrap();
+    assert!(agent.wait("error")["error"].as_str().unwrap().contains("16384 KiB"));
     let closed = loop {
         match agent.0.read() {
             Ok(Message::Close(frame)) => break frame,
@@ -130,7 +133,7 @@ fn every_utterance_is_reported_even_when_they_come_at_once() {
     }
     // Ends beyond all measure are refused, and end nothing.
     agent.say(5.0);
-    for _ in 0..100 {
+    for _ in 0..1100 {
         agent.tell(&json!({ "type": "end" }));
     }
     assert!(agent.wait("error")["error"].as_str().unwrap().contains("utterances"));

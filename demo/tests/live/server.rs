@@ -1,7 +1,7 @@
 //! A server to ask, and a client of its speak socket.
 
 use std::fs;
-use std::io::{BufRead as _, BufReader, Write as _};
+use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::TcpStream;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
@@ -34,6 +34,7 @@ impl Server {
 
     fn launch(command: &mut Command, arguments: &[&str]) -> Self {
         let mut child = command
+            .env_remove("VULTUS_TOKEN")
             .args(["serve", "--port", "0", "--media-port", "0", "--size", "256", "--backend", "cpu"])
             .args(arguments)
             .stderr(Stdio::piped())
@@ -54,6 +55,16 @@ impl Server {
         stream.set_read_timeout(Some(Duration::from_secs(60))).unwrap();
         stream.write_all(request.as_bytes()).unwrap();
         stream
+    }
+
+    /// Everything that comes back for this request, as text.
+    pub(crate) fn ask(&self, request: &[u8]) -> String {
+        let mut stream = self.begin("");
+        // A request that is refused early may not be read to its end.
+        let _ = stream.write_all(request);
+        let mut answer = Vec::new();
+        let _ = stream.read_to_end(&mut answer);
+        String::from_utf8_lossy(&answer).into_owned()
     }
 
     fn agent() -> Agent {
@@ -129,6 +140,18 @@ impl Channel {
             }
         }
         panic!("no {kind} came");
+    }
+
+    /// The next message of one of these types.
+    pub(crate) fn next_of(&mut self, kinds: &[&str]) -> Value {
+        loop {
+            if let Message::Text(text) = self.0.read().unwrap() {
+                let value: Value = serde_json::from_str(&text).unwrap();
+                if kinds.iter().any(|kind| value["type"] == *kind) {
+                    return value;
+                }
+            }
+        }
     }
 
     pub(crate) fn say(&mut self, seconds: f32) {

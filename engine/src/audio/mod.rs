@@ -9,6 +9,7 @@ mod decode;
 mod fold;
 mod mel;
 mod resample;
+pub mod stream;
 mod wav_header;
 
 pub use decode::{AudioBlock, AudioError, AudioInfo, AudioReader, AudioStats};

@@ -35,7 +35,7 @@ use crate::pipeline::{MOTION_FPS, SpeechToMotion};
 use crate::timing::StageTimes;
 
 use jitter::JitterBuffer;
-use speech::SpeechQueue;
+use speech::{SpeechQueue, Step};
 use voice::VoiceLine;
 
 pub use output::{SessionCounts, SessionEvent, SessionFrame};
@@ -86,8 +86,12 @@ pub struct Session {
     shown: [f32; EXPRESSION],
     settling: usize,
     settle_from: [f32; EXPRESSION],
-    /// Utterances that are complete and on their way: clock of their end, and their mark.
-    leaving: VecDeque<(u64, u64)>,
+    /// Utterances on their way through the voice's delay, block by block: clock of the block's end, and how far they are by then.
+    leaving: VecDeque<(u64, Step)>,
+    /// The utterance whose voice leaves: its mark, and samples of it so far.
+    saying: Option<(u64, u64)>,
+    /// An interrupt that has not been told yet, with what it cut.
+    cut: Option<Option<(u64, Duration)>>,
     watched: bool,
     /// Samples since something was heard.
     quiet: u64,
@@ -124,6 +128,8 @@ impl Session {
             settling: SETTLE.len(),
             settle_from: [0.0; EXPRESSION],
             leaving: VecDeque::new(),
+            saying: None,
+            cut: None,
             watched: true,
             quiet: 0,
             capture: StageTimes::new(),
@@ -142,7 +148,14 @@ impl Session {
         self.queue.push(pcm)
     }
 
-    /// What was queued so far is an utterance; [`SessionEvent::Spoken`] with `mark` follows when it has been said.
+    /// What is queued from now on is an utterance, up to its end or the next beginning; [`SessionEvent::Started`] with `mark` follows when its
+    /// first sound leaves.
+    pub fn begin_speech(&mut self, mark: u64) {
+        self.queue.begin(mark);
+    }
+
+    /// What was queued since this utterance began (or, if it was not begun, since the last one ended) is complete; [`SessionEvent::Spoken`] with
+    /// `mark` follows when it has been said.
     pub fn end_speech(&mut self, mark: u64) {
         self.queue.end(mark);
     }
@@ -173,6 +186,7 @@ impl Session {
     }
 
     /// Stops speaking at once: drops what is queued and what is on its way, and shuts the mouth. The microphone goes on.
+    /// [`SessionEvent::Interrupted`] follows.
     pub fn interrupt(&mut self) {
         self.queue.clear();
         self.microphone.clear();
@@ -180,6 +194,7 @@ impl Session {
         self.speech.forget();
         self.frames.clear();
         self.leaving.clear();
+        self.cut = Some(self.saying.take().map(|(mark, said)| (mark, duration(said))));
         (self.settling, self.settle_from) = (0, self.shown);
     }
 
@@ -218,8 +233,8 @@ impl Session {
             self.capture.record(now.saturating_sub(heard));
             self.clock += BLOCK as u64;
             self.voice.push(&block);
-            while let Some(mark) = self.queue.said() {
-                self.leaving.push_back((self.clock, mark));
+            while let Some(step) = self.queue.step() {
+                self.leaving.push_back((self.clock, step));
             }
             let audible = block.iter().any(|sample| sample.abs() > AUDIBLE);
             self.quiet = if audible { 0 } else { self.quiet + BLOCK as u64 };
@@ -313,11 +328,25 @@ impl Session {
             let wait = duration((clock + delay).saturating_sub(self.clock));
             return Some(SessionEvent::Voice { clock, wait, pcm });
         }
-        let &(end, mark) = self.leaving.front()?;
-        (self.voice.position() >= end).then(|| {
+        if let Some(at) = self.cut.take() {
+            return Some(SessionEvent::Interrupted { at });
+        }
+        while let Some((end, step)) = self.leaving.front_mut()
+            && *end <= self.voice.position()
+        {
+            let Step { mark, said, first, over } = *step;
+            self.saying = Some((mark, said));
+            if first {
+                step.first = false;
+                return Some(SessionEvent::Started { mark });
+            }
             self.leaving.pop_front();
-            SessionEvent::Spoken { mark }
-        })
+            if over {
+                self.saying = None;
+                return Some(SessionEvent::Spoken { mark, said: duration(said) });
+            }
+        }
+        None
     }
 
     /// The media clock.

@@ -34,10 +34,22 @@ pub enum SessionEvent {
         /// The samples.
         pcm: [f32; VOICE_PACKET],
     },
+    /// The first sound of an utterance leaves as voice.
+    Started {
+        /// What it was marked with by [`super::Session::begin_speech`] or [`super::Session::end_speech`].
+        mark: u64,
+    },
     /// Speech that was marked complete by [`super::Session::end_speech`] has left as voice, to its end.
     Spoken {
         /// What it was marked with.
         mark: u64,
+        /// How long it was.
+        said: Duration,
+    },
+    /// What was queued and what was on its way has been dropped by [`super::Session::interrupt`].
+    Interrupted {
+        /// The utterance that was being said, if one was: its mark, and how much of it had left as voice.
+        at: Option<(u64, Duration)>,
     },
 }
 

@@ -23,8 +23,32 @@ pub(super) struct SpeechQueue {
     /// Samples that ever came in, and that were given out or dropped.
     pushed: u64,
     taken: u64,
-    /// Complete utterances that wait: what had come in by their end, and their mark.
-    ends: VecDeque<(u64, u64)>,
+    /// Utterances that have not been given out to their end.
+    utterances: VecDeque<Utterance>,
+    /// From here on what came in belongs to no utterance yet.
+    unclaimed: u64,
+}
+
+#[derive(Debug)]
+struct Utterance {
+    mark: u64,
+    /// What had come in when it began, and when it ended.
+    from: u64,
+    to: Option<u64>,
+    /// As far as [`SpeechQueue::step`] has told of it.
+    told: u64,
+}
+
+/// How far an utterance has been given out.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Step {
+    pub(super) mark: u64,
+    /// Samples of it so far.
+    pub(super) said: u64,
+    /// Its first samples are among those given out last.
+    pub(super) first: bool,
+    /// All of it has been given out.
+    pub(super) over: bool,
 }
 
 impl SpeechQueue {
@@ -36,21 +60,54 @@ impl SpeechQueue {
         taken
     }
 
-    /// The utterance is complete: what is there is said even if it is shorter than the preroll.
-    pub(super) fn end(&mut self, mark: u64) {
-        if self.ends.len() == UTTERANCES {
-            self.ends.pop_back();
-        }
-        self.ends.push_back((self.pushed, mark));
+    /// What comes in from now on belongs to this utterance, up to its end or the next beginning.
+    pub(super) fn begin(&mut self, mark: u64) {
+        self.close();
+        self.open(mark, self.pushed);
     }
 
-    /// The mark of the next utterance that has been given out to its end.
-    pub(super) fn said(&mut self) -> Option<u64> {
-        let &(end, mark) = self.ends.front()?;
-        (self.taken >= end).then(|| {
-            self.ends.pop_front();
-            mark
-        })
+    /// The utterance is complete: what is there is said even if it is shorter than the preroll. One that was not begun has all that came in
+    /// since the one before it.
+    pub(super) fn end(&mut self, mark: u64) {
+        if self.utterances.back().is_none_or(|last| last.mark != mark || last.to.is_some()) {
+            let from = self.unclaimed;
+            self.close();
+            self.open(mark, from.max(self.unclaimed));
+        }
+        self.close();
+    }
+
+    fn open(&mut self, mark: u64, from: u64) {
+        if self.utterances.len() == UTTERANCES {
+            self.utterances.pop_back();
+        }
+        self.utterances.push_back(Utterance { mark, from, to: None, told: from });
+    }
+
+    fn close(&mut self) {
+        if let Some(last) = self.utterances.back_mut()
+            && last.to.is_none()
+        {
+            last.to = Some(self.pushed);
+            self.unclaimed = self.pushed;
+        }
+    }
+
+    /// What the samples given out since the last call have been, utterance by utterance.
+    pub(super) fn step(&mut self) -> Option<Step> {
+        let it = self.utterances.front_mut()?;
+        let given = it.to.map_or(self.taken, |to| to.min(self.taken));
+        let over = it.to.is_some_and(|to| to <= self.taken);
+        if given <= it.told && !over {
+            return None;
+        }
+        let first = it.told == it.from && given > it.told;
+        it.told = it.told.max(given);
+        let step = Step { mark: it.mark, said: it.told - it.from, first, over };
+        if over {
+            self.utterances.pop_front();
+        }
+        Some(step)
     }
 
     pub(super) fn len(&self) -> usize {
@@ -60,8 +117,12 @@ impl SpeechQueue {
     /// Whether the next block comes from here.
     pub(super) fn is_speaking(&mut self) -> bool {
         let enough = if self.speaking { 1 } else { PREROLL };
-        self.speaking = self.samples.len() >= enough || (!self.ends.is_empty() && !self.samples.is_empty());
+        self.speaking = self.samples.len() >= enough || (self.has_complete() && !self.samples.is_empty());
         self.speaking
+    }
+
+    fn has_complete(&self) -> bool {
+        self.utterances.front().is_some_and(|first| first.to.is_some())
     }
 
     /// The next block; where too little is left, faded out and filled with silence.
@@ -86,8 +147,8 @@ impl SpeechQueue {
     pub(super) fn clear(&mut self) {
         // An interrupted minute of speech should not keep its memory.
         self.samples = VecDeque::new();
-        self.ends.clear();
-        (self.speaking, self.taken) = (false, self.pushed);
+        self.utterances.clear();
+        (self.speaking, self.taken, self.unclaimed) = (false, self.pushed, self.pushed);
     }
 }
 
@@ -118,8 +179,9 @@ mod tests {
         assert!(queue.is_speaking());
         queue.take(&mut block);
         assert!(block[0] == 0.5 && block[99] == 0.0 && block[100..] == [0.0; BLOCK - 100]);
-        assert_eq!(queue.said(), Some(7));
-        assert!(!queue.is_speaking() && queue.said().is_none());
+        let (mark, said) = (7, BLOCK as u64 + 100);
+        assert_eq!(queue.step(), Some(Step { mark, said, first: true, over: true }));
+        assert!(!queue.is_speaking() && queue.step().is_none());
     }
 
     #[test]
@@ -131,9 +193,9 @@ mod tests {
         }
         let mut block = [0.0; BLOCK];
         for mark in [1, 2] {
-            assert!(queue.is_speaking() && queue.said().is_none());
+            assert!(queue.is_speaking() && queue.step().is_none());
             queue.take(&mut block);
-            assert_eq!(queue.said(), Some(mark));
+            assert_eq!(queue.step(), Some(Step { mark, said: BLOCK as u64, first: true, over: true }));
         }
     }
 
@@ -141,8 +203,33 @@ mod tests {
     fn marks_are_bounded_and_the_last_one_is_kept() {
         let mut queue = SpeechQueue::default();
         (0..10_000).for_each(|mark| queue.end(mark));
-        let said: Vec<u64> = std::iter::from_fn(|| queue.said()).collect();
+        let said: Vec<u64> = std::iter::from_fn(|| queue.step()).map(|step| step.mark).collect();
         assert_eq!((said.len(), said.last()), (UTTERANCES, Some(&9999)));
+    }
+
+    #[test]
+    fn an_utterance_tells_how_far_it_is() {
+        let mut queue = SpeechQueue::default();
+        // What belongs to nobody is told of by nobody.
+        queue.push(&[0.5; BLOCK]);
+        queue.begin(1);
+        queue.push(&[0.5; 2 * BLOCK - 10]);
+        queue.end(1);
+        queue.begin(2);
+        queue.push(&[0.5; PREROLL]);
+        let mut block = [0.0; BLOCK];
+        let mut taken = || {
+            assert!(queue.is_speaking());
+            queue.take(&mut block);
+            std::iter::from_fn(|| queue.step()).map(|it| (it.mark, it.said, it.first, it.over)).collect::<Vec<_>>()
+        };
+        assert_eq!(taken(), []);
+        assert_eq!(taken(), [(1, 240, true, false)]);
+        assert_eq!(taken(), [(1, 470, false, true), (2, 10, true, false)]);
+        assert_eq!(taken(), [(2, 250, false, false)]);
+        queue.clear();
+        queue.end(3);
+        assert_eq!(queue.step(), Some(Step { mark: 3, said: 0, first: false, over: true }), "nothing was in it");
     }
 
     #[test]

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, Weak};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use tokio::sync::{broadcast, mpsc};
 use vultus::stream::live::{MediaSink, VideoUnit, VoiceUnit};
@@ -11,11 +11,12 @@ use vultus::timing::{RecentTimes, StageTimes};
 
 use super::guests::Guest;
 use super::{RoomEvent, Rooms, lock};
+use crate::console;
 
 /// Packets of voice that may wait for their time to leave; a packet that finds the queue full is dropped.
 const VOICE_WAITING: usize = 16;
 /// Messages that may wait for one control channel; one that is slower misses the oldest.
-const EVENTS: usize = 32;
+const EVENTS: usize = 256;
 /// Frames whose way through the network stack is being timed.
 const IN_FLIGHT: usize = 64;
 
@@ -117,13 +118,23 @@ impl MediaSink for Sink {
         let _ = self.hub.voice.try_send(unit);
     }
 
-    fn spoken(&self, mark: u64) {
-        self.hub.tell(RoomEvent::Spoken(mark));
+    fn started(&self, mark: u64) {
+        self.hub.tell(RoomEvent::Started(mark));
+    }
+
+    fn spoken(&self, mark: u64, said: Duration) {
+        self.hub.tell(RoomEvent::Spoken(mark, said));
+    }
+
+    fn interrupted(&self, at: Option<(u64, Duration)>) {
+        self.hub.tell(RoomEvent::Interrupted(at));
     }
 
     fn failed(&self, why: &str) {
         self.hub.failed.store(true, Ordering::Release);
-        self.hub.tell(RoomEvent::Failed(why.to_owned()));
+        // What it says may name files and devices of this machine.
+        console::warn(&format!("a session broke down: {why}"));
+        self.hub.tell(RoomEvent::Failed("the session broke down; the server's log says why".to_owned()));
         if let Some(rooms) = self.rooms.upgrade() {
             rooms.end(&self.id);
         }

@@ -107,10 +107,11 @@ impl Rooms {
         }
         let studio = &self.studio;
         let seed = rand::rng().next_u64();
-        let session = studio.session(&look.avatar, look.emotion, look.intensity, seed).map_err(Refusal::internal)?;
+        let failed = |error: anyhow::Error| Refusal::internal("opening a session", error);
+        let session = studio.session(&look.avatar, look.emotion, look.intensity, seed).map_err(failed)?;
         let hub = Hub::new(&self.runtime);
         let sink = hub::Sink::new(&hub, self, &id);
-        let live = LiveSession::start(session, studio.size(), Box::new(sink)).map_err(Refusal::internal)?;
+        let live = LiveSession::start(session, studio.size(), Box::new(sink)).map_err(|error| failed(error.into()))?;
         let room = Arc::new(Room::new(id.clone(), live, Arc::clone(&hub), look, self));
         let hold = room.hold();
         {

@@ -25,10 +25,12 @@ const LEAD_STEP: f64 = 0.5;
 pub(in crate::serve) enum RoomEvent {
     /// Emotion, intensity or avatar have changed.
     Changed,
-    /// The utterance of this mark is over.
-    Spoken(u64),
-    /// Everybody who speaks is to stop, and what waits is not to be said.
-    Interrupted,
+    /// The first sound of the utterance of this mark leaves.
+    Started(u64),
+    /// The utterance of this mark is over, and was this long.
+    Spoken(u64, Duration),
+    /// Everybody who speaks is to stop, and what waits is not to be said. The session has stopped: in the utterance of this mark, if one was being said, after so much of it.
+    Interrupted(Option<(u64, Duration)>),
     /// The session has ended by itself.
     Failed(String),
 }
@@ -147,8 +149,8 @@ impl Room {
 
     /// Another face. Blocks while it is worked out.
     pub(in crate::serve) fn set_avatar(&self, studio: &Studio, name: &str) -> Result<(), Refusal> {
-        studio.knows(name).map_err(|error| Refusal::new(StatusCode::NOT_FOUND, error.to_string()))?;
-        let prepared = studio.avatar(name).map_err(Refusal::internal)?;
+        studio.knows(name).map_err(|sentence| Refusal::new(StatusCode::NOT_FOUND, sentence))?;
+        let prepared = studio.avatar(name).map_err(|error| Refusal::internal("working the avatar out", error))?;
         self.live()?.set_avatar(Box::new(prepared.generator())).map_err(busy)?;
         name.clone_into(&mut lock(&self.look).avatar);
         self.hub.tell(RoomEvent::Changed);
@@ -158,9 +160,9 @@ impl Room {
     /// Stops speaking at once.
     pub(in crate::serve) fn interrupt(&self) -> Result<(), Refusal> {
         lock(&self.holders).speaker = None;
-        // Before the session hears of it, so that nobody's backlog fills it again.
-        self.hub.tell(RoomEvent::Interrupted);
-        self.live()?.interrupt().map_err(busy)
+        // Whoever is speaking hears of it when the session has stopped; what they say until then is dropped.
+        self.live()?.interrupt();
+        Ok(())
     }
 
     /// A browser measured that at the glass the voice is this much later than the picture.

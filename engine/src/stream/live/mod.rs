@@ -2,14 +2,14 @@
 //!
 //! | queue | capacity | when full |
 //! |---|---|---|
-//! | commands, to the thread | 256 | microphone sound is dropped and counted; everything else is refused |
+//! | commands, to the thread | 256 | microphone sound is dropped and counted; everything else is refused. An interrupt is no command: it is never refused, and nothing is before it |
 //! | speech, in the session | [`SPEECH_CAPACITY_SECS`] | refused; the caller waits |
 //!
 //! What leaves goes to a [`MediaSink`], which must not block. Frames are dropped in the session only (see [`crate::session`]).
 
 mod worker;
 
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::mpsc::{SyncSender, TrySendError, sync_channel};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
@@ -60,8 +60,12 @@ pub trait MediaSink: Send {
     fn video(&self, unit: VideoUnit);
     /// The next packet of voice.
     fn voice(&self, unit: VoiceUnit);
-    /// The speech that was marked complete with this has been said.
-    fn spoken(&self, mark: u64);
+    /// The first sound of the utterance of this mark leaves.
+    fn started(&self, mark: u64);
+    /// The utterance of this mark has been said; it was this long.
+    fn spoken(&self, mark: u64, said: Duration);
+    /// An interrupt was carried out. `at`: the utterance that was being said, if one was, and how much of it has left.
+    fn interrupted(&self, at: Option<(u64, Duration)>);
     /// The session has ended by itself: the device was lost, an encoder failed, or its thread panicked. Comes last, and only then.
     fn failed(&self, why: &str);
 }
@@ -96,9 +100,10 @@ pub struct LiveStatus {
 
 enum Command {
     Microphone(Vec<f32>, Instant),
-    Say(Vec<f32>),
-    EndSpeech(u64),
-    Interrupt,
+    /// Speech and its utterances carry how many interrupts there had been: a later one drops them.
+    Say(Vec<f32>, u64),
+    BeginSpeech(u64, u64),
+    EndSpeech(u64, u64),
     Emotion(Emotion, f32),
     Avatar(Box<dyn Generator>),
     VoiceLead(Duration),
@@ -119,6 +124,8 @@ struct Shared {
     // Not commands: a queue that is full must not keep a browser without pictures.
     watched: AtomicBool,
     key_frame: AtomicBool,
+    /// Interrupts so far. Neither a command: an interrupt must not wait behind the speech that it is to stop.
+    interrupts: AtomicU64,
 }
 
 /// A running session. Dropping it ends the thread.
@@ -158,36 +165,39 @@ impl LiveSession {
     /// # Errors
     /// Gives it back where there is no room for all of it, or the session has ended.
     pub fn say(&self, pcm: Vec<f32>) -> Result<(), Vec<f32>> {
-        const CAPACITY: usize = SPEECH_CAPACITY_SECS * CLOCK_RATE as usize;
-        let samples = pcm.len();
-        let reserve = |waiting: usize| Some(waiting + samples).filter(|sum| *sum <= CAPACITY);
-        if self.shared.speech.fetch_update(Ordering::AcqRel, Ordering::Acquire, reserve).is_err() {
-            return Err(pcm);
-        }
-        match self.commands.as_ref().map(|commands| commands.try_send(Command::Say(pcm))) {
-            // A thread that is gone has said why to the sink.
-            Some(Err(TrySendError::Full(Command::Say(pcm)) | TrySendError::Disconnected(Command::Say(pcm)))) => {
-                self.shared.speech.fetch_sub(samples, Ordering::AcqRel);
-                Err(pcm)
-            }
-            _ => Ok(()),
-        }
+        self.since(self.interrupts()).say(pcm)
+    }
+
+    /// What is said from now on is an utterance; [`MediaSink::started`] with `mark` follows.
+    ///
+    /// # Errors
+    /// [`Busy`], as every command below.
+    pub fn begin_speech(&self, mark: u64) -> Result<(), Busy> {
+        self.since(self.interrupts()).begin(mark)
     }
 
     /// What was said so far is complete; [`MediaSink::spoken`] with `mark` follows.
     ///
     /// # Errors
-    /// [`Busy`], as every command below.
+    /// [`Busy`].
     pub fn end_speech(&self, mark: u64) -> Result<(), Busy> {
-        self.send(Command::EndSpeech(mark))
+        self.since(self.interrupts()).end(mark)
     }
 
-    /// Stops speaking at once.
-    ///
-    /// # Errors
-    /// [`Busy`].
-    pub fn interrupt(&self) -> Result<(), Busy> {
-        self.send(Command::Interrupt)
+    /// Interrupts so far.
+    pub fn interrupts(&self) -> u64 {
+        self.shared.interrupts.load(Ordering::Acquire)
+    }
+
+    /// The floor of somebody who knows of so many interrupts: what is said through it is dropped if there has been another one.
+    pub fn since(&self, interrupts: u64) -> Floor<'_> {
+        Floor { session: self, interrupts }
+    }
+
+    /// Stops speaking at once, whatever has been said until now and however busy the session is; [`MediaSink::interrupted`] follows (once, where
+    /// several come at the same moment). What is said after this call is said.
+    pub fn interrupt(&self) {
+        self.shared.interrupts.fetch_add(1, Ordering::AcqRel);
     }
 
     /// Changes the emotion; `intensity` is 1…3.
@@ -241,6 +251,53 @@ impl LiveSession {
 
     fn send(&self, command: Command) -> Result<(), Busy> {
         self.commands.as_ref().ok_or(Busy)?.try_send(command).map_err(|_| Busy)
+    }
+}
+
+/// See [`LiveSession::since`].
+#[derive(Clone, Copy, Debug)]
+pub struct Floor<'a> {
+    session: &'a LiveSession,
+    interrupts: u64,
+}
+
+impl Floor<'_> {
+    /// As [`LiveSession::say`].
+    ///
+    /// # Errors
+    /// Gives it back where there is no room for all of it, or the session has ended.
+    pub fn say(&self, pcm: Vec<f32>) -> Result<(), Vec<f32>> {
+        const CAPACITY: usize = SPEECH_CAPACITY_SECS * CLOCK_RATE as usize;
+        let samples = pcm.len();
+        let speech = &self.session.shared.speech;
+        let reserve = |waiting: usize| Some(waiting + samples).filter(|sum| *sum <= CAPACITY);
+        if speech.fetch_update(Ordering::AcqRel, Ordering::Acquire, reserve).is_err() {
+            return Err(pcm);
+        }
+        match self.session.commands.as_ref().map(|commands| commands.try_send(Command::Say(pcm, self.interrupts))) {
+            // A thread that is gone has said why to the sink.
+            Some(Err(TrySendError::Full(Command::Say(pcm, _)) | TrySendError::Disconnected(Command::Say(pcm, _)))) => {
+                speech.fetch_sub(samples, Ordering::AcqRel);
+                Err(pcm)
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// As [`LiveSession::begin_speech`].
+    ///
+    /// # Errors
+    /// [`Busy`].
+    pub fn begin(&self, mark: u64) -> Result<(), Busy> {
+        self.session.send(Command::BeginSpeech(mark, self.interrupts))
+    }
+
+    /// As [`LiveSession::end_speech`].
+    ///
+    /// # Errors
+    /// [`Busy`].
+    pub fn end(&self, mark: u64) -> Result<(), Busy> {
+        self.session.send(Command::EndSpeech(mark, self.interrupts))
     }
 }
 

@@ -39,6 +39,8 @@ pub(super) struct Worker {
     video_bytes: u64,
     /// Samples of speech in the session after the last turn.
     queued: usize,
+    /// Interrupts that have been carried out.
+    interrupts: u64,
 }
 
 impl Worker {
@@ -64,6 +66,7 @@ impl Worker {
             fps: 0.0,
             video_bytes: 0,
             queued: 0,
+            interrupts: 0,
         })
     }
 
@@ -95,17 +98,31 @@ impl Worker {
     fn obey(&mut self, command: Command) {
         match command {
             Command::Microphone(mut pcm, at) => self.session.hear(&mut pcm, at.saturating_duration_since(self.start)),
-            Command::Say(mut pcm) => {
+            Command::Say(mut pcm, interrupts) if self.stands(interrupts) => {
                 // Room was reserved before.
                 self.queued += self.session.say(&mut pcm);
             }
-            Command::EndSpeech(mark) => self.session.end_speech(mark),
-            Command::Interrupt => self.session.interrupt(),
+            Command::Say(pcm, _) => {
+                self.shared.speech.fetch_sub(pcm.len(), Ordering::AcqRel);
+            }
+            Command::BeginSpeech(mark, interrupts) if self.stands(interrupts) => self.session.begin_speech(mark),
+            Command::EndSpeech(mark, interrupts) if self.stands(interrupts) => self.session.end_speech(mark),
+            Command::BeginSpeech(..) | Command::EndSpeech(..) => {}
             Command::Emotion(emotion, intensity) => self.session.set_emotion(emotion, intensity),
             Command::Avatar(generator) => self.session.set_avatar(generator),
             Command::VoiceLead(lead) => self.session.set_voice_lead(lead),
             Command::Bits(bits) => self.video.set_bits(bits),
         }
+    }
+
+    /// Carries an interrupt out if there is one, and says whether what was sent after so many of them is still to be said.
+    fn stands(&mut self, interrupts: u64) -> bool {
+        let now = self.shared.interrupts.load(Ordering::Acquire);
+        if now != self.interrupts {
+            self.interrupts = now;
+            self.session.interrupt();
+        }
+        interrupts == now
     }
 
     fn look_who_watches(&mut self) {
@@ -123,6 +140,7 @@ impl Worker {
     /// One round: what is due now is made and handed out.
     fn turn(&mut self) -> Result<(), RenderError> {
         self.look_who_watches();
+        self.stands(self.interrupts);
         let now = self.start.elapsed();
         self.session.advance(now)?;
         while let Some(event) = self.session.next_event() {
@@ -131,7 +149,9 @@ impl Worker {
                     self.voice(clock, Instant::now() + wait, &pcm)?;
                 }
                 SessionEvent::Voice { .. } => {}
-                SessionEvent::Spoken { mark } => self.sink.spoken(mark),
+                SessionEvent::Started { mark } => self.sink.started(mark),
+                SessionEvent::Spoken { mark, said } => self.sink.spoken(mark, said),
+                SessionEvent::Interrupted { at } => self.sink.interrupted(at),
             }
         }
         if let Some(frame) = self.session.next_frame()
