@@ -47,6 +47,12 @@ pub(crate) enum Command {
     Avatars,
     /// Say what this machine and this installation can do, and what is missing.
     Doctor,
+    /// Tries graphics drivers for the process that started this one.
+    #[command(name = crate::graphics::COMMAND, hide = true)]
+    TryGraphics {
+        #[arg(long)]
+        software: bool,
+    },
 }
 
 /// What both ways of using the motion model take.

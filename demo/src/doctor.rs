@@ -7,11 +7,12 @@ use anyhow::{Result, anyhow, bail};
 use cpal::traits::{DeviceTrait as _, HostTrait as _};
 use vultus::assets::{Assets, Source};
 use vultus::avatar::AvatarFile;
-use vultus::compute::{Backend, Compute, adapters};
+use vultus::compute::{Backend, Compute};
 use vultus::emotion::Emotion;
 use vultus::face::FaceModel;
 use vultus::motion::{MotionModel, MotionSettings};
 
+use crate::graphics;
 use crate::setup::{EAC, FACE};
 
 /// Settings that any working network takes.
@@ -74,20 +75,36 @@ fn processor(out: &mut impl Write) -> io::Result<()> {
 
 fn graphics(out: &mut impl Write, problems: &mut Vec<String>) -> io::Result<()> {
     writeln!(out, "\nGraphics")?;
-    let adapters = adapters();
-    for adapter in &adapters {
+    let found = match graphics::look() {
+        Ok(found) => found,
+        Err(error) => {
+            problems.push(error.to_string());
+            return writeln!(out, "  {error:#}");
+        }
+    };
+    for adapter in &found.adapters {
         let kind = if adapter.software { "software, counts as no GPU" } else { "hardware" };
         writeln!(out, "  {} ({}): tier {}, {kind}", adapter.name, adapter.driver, adapter.tier)?;
     }
-    if adapters.is_empty() {
+    if let Err(why) = &found.usable {
+        writeln!(out, "  {why}: {}", graphics::ADVICE)?;
+        problems.push(why.clone());
+    } else if found.adapters.is_empty() {
         writeln!(out, "  no adapter: networks and pictures run on the CPU, which is fine")?;
         writeln!(out, "  for a GPU install its Vulkan driver; for a software one: apt install mesa-vulkan-drivers")?;
     }
-    match Compute::open(Backend::Auto) {
+    // Not opened where it does not work: that could end this process.
+    let opened = match found.usable {
+        Ok(_) => Compute::open(Backend::Auto).map_err(|error| error.to_string()),
+        Err(why) if Compute::wanted(Backend::Auto).is_ok_and(|(backend, _)| backend == Backend::Gpu) => Err(why),
+        Err(_) => Ok(Compute::Cpu),
+    };
+    match opened {
         Ok(compute) => writeln!(out, "  --backend auto chooses {} ({})", compute.name(), compute.adapter()),
         Err(error) => {
-            problems.push(error.to_string());
-            writeln!(out, "  --backend auto fails: {error}")
+            writeln!(out, "  --backend auto fails: {error}")?;
+            problems.push(error);
+            Ok(())
         }
     }
 }

@@ -15,6 +15,7 @@ mod errors;
 mod eval;
 mod files;
 mod generator;
+mod graphics;
 mod latency;
 mod render;
 mod report;
@@ -48,6 +49,7 @@ pub fn main() -> ExitCode {
         Command::Eval(arguments) => eval::run(weights, &arguments),
         Command::Avatars => avatars::run(weights),
         Command::Doctor => doctor::run(weights),
+        Command::TryGraphics { software } => graphics::run(software),
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,

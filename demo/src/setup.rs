@@ -13,6 +13,7 @@ use vultus::pipeline::SpeechToMotion;
 use crate::args::Speech;
 use crate::errors;
 use crate::files::{self, Files};
+use crate::graphics::Graphics;
 
 /// Weights of the face model, and of the motion network.
 pub(crate) const FACE: &str = "face.safetensors";
@@ -48,12 +49,13 @@ pub(crate) fn open(
         files = files.reads("the avatar", avatar);
     }
     files.writes("--output", Some(output)).writes("--report", arguments.report.as_deref()).check()?;
+    let graphics = Graphics::ask(arguments.backend.into())?;
     let (audio, reader) = match &arguments.audio {
         Some(path) => (path.display().to_string(), AudioReader::open(path)?),
         None => (format!("{SAMPLE} (built in)"), AudioReader::from_bytes(SAMPLE, assets.read(SAMPLE)?)?),
     };
-    let compute = Compute::open(arguments.backend.into())?;
     let face = FaceModel::read(assets.weights(FACE)?)?;
+    let compute = graphics.open()?;
     let motion = MotionModel::new(&compute, assets.weights(EAC)?, settings)?;
     let speech = SpeechToMotion::new(reader.info().rate, motion, fps)?;
     Ok(Parts { assets, compute, face, reader, speech, audio })

@@ -19,6 +19,7 @@ use super::ServeOptions;
 use super::kept::Kept;
 use crate::errors;
 use crate::generator::Drawer;
+use crate::graphics::Graphics;
 use crate::setup::{EAC, FACE};
 
 /// Side of the portraits that the page shows, pixels.
@@ -47,10 +48,11 @@ impl Studio {
     pub(super) fn open(weights: Option<&Path>, options: &ServeOptions) -> Result<Self> {
         let ServeOptions { backend, size, look_ahead, generator, .. } = *options;
         let avatar = options.avatar.as_str();
+        let graphics = Graphics::ask(backend)?;
         let assets = Assets::locate(weights)?;
         let face = FaceModel::read(assets.weights(FACE)?)?;
         let drawer = Drawer::open(generator, &assets, &face)?;
-        let compute = Compute::open(backend)?;
+        let compute = graphics.open()?;
         let network = MotionNetwork::load(&compute, assets.weights(EAC)?, look_ahead)?;
         let names = assets.avatars()?;
         let own = (!names.iter().any(|name| name == avatar)).then(|| avatar.to_owned());

@@ -1,7 +1,7 @@
 //! Adapters, tiers and the device.
 
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use vultus_shaders::{Kernel, Tier};
 
@@ -18,6 +18,12 @@ pub struct AdapterReport {
     pub software: bool,
     /// The highest tier it can run.
     pub tier: Tier,
+}
+
+impl std::fmt::Debug for Device {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Device").field("name", &self.name).field("tier", &self.tier).finish_non_exhaustive()
+    }
 }
 
 fn instance() -> wgpu::Instance {
@@ -58,12 +64,20 @@ pub fn adapters() -> Vec<AdapterReport> {
         .collect()
 }
 
+/// Told once of a device that it is lost, and why.
+type LossHook = Box<dyn Fn(&str) + Send + Sync>;
+
 /// An opened GPU with its compiled kernels, shared by executors.
-#[derive(Debug)]
+///
+/// A device can be lost at any time (its driver crashed or was updated, the machine slept, the card fell off the bus). Executors then go on with the
+/// CPU; see [`super::Executor::run`].
 pub struct Device {
     name: String,
     tier: Tier,
     software: bool,
+    /// Why it was lost: the first reason that was given.
+    lost: Arc<OnceLock<String>>,
+    on_loss: Mutex<Option<LossHook>>,
     pub(super) device: wgpu::Device,
     pub(super) queue: wgpu::Queue,
     pipelines: Mutex<HashMap<&'static str, Arc<wgpu::ComputePipeline>>>,
@@ -106,7 +120,46 @@ impl Device {
             ..Default::default()
         }))
         .map_err(|e| fail(e.to_string()))?;
-        Ok(Self { software: is_software(&info), name: info.name, tier, device, queue, pipelines: Mutex::default() })
+        // wgpu panics at errors that nobody listens to, and those of a lost device come from calls that return nothing.
+        let lost = Arc::new(OnceLock::new());
+        let (by_callback, by_error) = (Arc::clone(&lost), Arc::clone(&lost));
+        device.set_device_lost_callback(move |_, why| drop(by_callback.set(why)));
+        device.on_uncaptured_error(Arc::new(move |error: wgpu::Error| drop(by_error.set(error.to_string()))));
+        Ok(Self {
+            software: is_software(&info),
+            name: info.name,
+            tier,
+            lost,
+            on_loss: Mutex::default(),
+            device,
+            queue,
+            pipelines: Mutex::default(),
+        })
+    }
+
+    /// Why the device is lost, if it is. What was asked of it goes on with the CPU.
+    pub fn lost(&self) -> Option<&str> {
+        self.lost.get().map(String::as_str)
+    }
+
+    /// Who is told, once, when the device is lost. Called on the thread that noticed.
+    pub fn on_loss(&self, hook: impl Fn(&str) + Send + Sync + 'static) {
+        *self.on_loss.lock().unwrap_or_else(PoisonError::into_inner) = Some(Box::new(hook));
+    }
+
+    /// Gives the device up, for this reason where none was given before, and tells whom it concerns.
+    pub(super) fn lose(&self, why: String) {
+        let why = self.lost.get_or_init(|| why);
+        let hook = self.on_loss.lock().unwrap_or_else(PoisonError::into_inner).take();
+        if let Some(hook) = hook {
+            hook(why);
+        }
+    }
+
+    /// Takes the device away as a driver would, to try what happens then.
+    #[doc(hidden)]
+    pub fn destroy(&self) {
+        self.device.destroy();
     }
 
     /// The adapter's name.

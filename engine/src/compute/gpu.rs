@@ -1,13 +1,21 @@
 //! The GPU executor: replays a plan through wgpu. Buffers, bind groups and pipelines are made once; a replay encodes, submits and reads back.
+//!
+//! A device may be lost between any two calls. The executor therefore keeps on the host what the CPU needs to go on: the plan with its constants, what the
+//! host wrote last, and what state tensors held after the last replay.
 
+use std::collections::HashMap;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, mpsc};
+use std::time::Duration;
 
-use super::ComputeError;
+use super::cpu::CpuExecutor;
 use super::device::Device;
 use super::plan::{Plan, Role, Step, Tensor};
 
 /// WebGPU's alignment of a uniform binding's offset.
 const UNIFORM_ALIGN: usize = 256;
+/// A replay that takes longer is one that never ends. Generous: the largest network takes seconds on a software adapter.
+const PATIENCE: Duration = Duration::from_secs(60);
 
 #[derive(Debug)]
 enum Command {
@@ -26,7 +34,7 @@ struct Readback {
 #[derive(Debug)]
 pub struct GpuProgram {
     device: Arc<Device>,
-    plan: Plan,
+    plan: Arc<Plan>,
     /// A buffer where the slab is a constant's.
     constants: Vec<Option<wgpu::Buffer>>,
     uniforms: wgpu::Buffer,
@@ -36,15 +44,13 @@ pub struct GpuProgram {
 
 impl GpuProgram {
     /// Uploads constants and parameters, compiles pipelines.
-    pub fn new(device: Arc<Device>, mut plan: Plan) -> Self {
+    pub fn new(device: Arc<Device>, plan: Plan) -> Self {
         let gpu = &device.device;
         let mut constants = vec![None; plan.slabs.lens.len()];
-        for (i, info) in plan.tensors.iter_mut().enumerate() {
-            if let Role::Constant(words) = &mut info.role {
-                // The words are not needed here once the GPU has them.
-                let words = std::mem::take(words);
+        for (i, info) in plan.tensors.iter().enumerate() {
+            if let Role::Constant(words) = &info.role {
                 let buffer = slab_buffer(&device, plan.label, words.len());
-                device.queue.write_buffer(&buffer, 0, bytemuck::cast_slice(&words));
+                device.queue.write_buffer(&buffer, 0, bytemuck::cast_slice(words));
                 constants[plan.slabs.of[i]] = Some(buffer);
             }
         }
@@ -64,7 +70,16 @@ impl GpuProgram {
             device.queue.write_buffer(&uniforms, (i * slot) as u64, params);
             device.pipeline(kernel);
         }
-        Self { device, plan, constants, uniforms, slot }
+        Self { device, plan: Arc::new(plan), constants, uniforms, slot }
+    }
+
+    pub(super) fn device(&self) -> &Device {
+        &self.device
+    }
+
+    /// What the CPU needs to go on without the device.
+    pub(super) fn plan(&self) -> &Arc<Plan> {
+        &self.plan
     }
 }
 
@@ -84,6 +99,8 @@ pub struct GpuExecutor {
     slabs: Vec<wgpu::Buffer>,
     commands: Vec<Command>,
     readbacks: Vec<(Tensor, Readback)>,
+    /// What the host wrote last into inputs and states.
+    written: HashMap<Tensor, Vec<u32>>,
 }
 
 impl GpuExecutor {
@@ -140,7 +157,7 @@ impl GpuExecutor {
         }
 
         let readbacks = (0..plan.tensors.len())
-            .filter(|i| plan.tensors[*i].output)
+            .filter(|i| plan.tensors[*i].output || matches!(plan.tensors[*i].role, Role::State))
             .map(|i| {
                 let len = plan.tensors[i].len;
                 let staging = gpu.create_buffer(&wgpu::BufferDescriptor {
@@ -152,13 +169,20 @@ impl GpuExecutor {
                 (plan.tensor(i), Readback { slab: plan.slabs.of[i], staging, words: vec![0; len] })
             })
             .collect();
-        Self { program: Arc::clone(&program), slabs, commands, readbacks }
+        Self { program: Arc::clone(&program), slabs, commands, readbacks, written: HashMap::new() }
     }
 
     pub(super) fn write(&mut self, tensor: Tensor, words: &[u32]) {
         let GpuProgram { plan, device, .. } = &*self.program;
         plan.check_write(tensor, words.len());
         device.queue.write_buffer(&self.slabs[plan.slab(tensor)], 0, bytemuck::cast_slice(words));
+        let kept = self.written.entry(tensor).or_default();
+        kept.clear();
+        kept.extend_from_slice(words);
+    }
+
+    pub(super) fn program(&self) -> &GpuProgram {
+        &self.program
     }
 
     pub(super) fn read(&self, tensor: Tensor) -> &[u32] {
@@ -166,7 +190,33 @@ impl GpuExecutor {
         &self.readbacks.iter().find(|(t, _)| *t == tensor).expect("outputs have a readback").1.words
     }
 
-    pub(super) fn run(&mut self) -> Result<(), ComputeError> {
+    /// Replays, or says why the device is of no use any more.
+    pub(super) fn run(&mut self) -> Result<(), String> {
+        // wgpu panics where waiting for a device fails because it is gone.
+        let replayed = catch_unwind(AssertUnwindSafe(|| self.replay()));
+        let outcome = replayed.unwrap_or_else(|_| Err("its driver failed while it was waited for".to_owned()));
+        match (self.program.device.lost(), outcome) {
+            (None, Ok(())) => Ok(()),
+            (Some(why), _) => Err(why.to_owned()),
+            (None, Err(why)) => Err(why),
+        }
+    }
+
+    /// The same plan on the CPU, as it was before the replay that failed. State goes on from the last replay that did not.
+    pub(super) fn on_the_cpu(&self) -> CpuExecutor {
+        let plan = &self.program.plan;
+        let mut cpu = CpuExecutor::new(Arc::clone(plan));
+        let states = self.readbacks.iter().filter(|(t, _)| matches!(plan.tensors[t.index()].role, Role::State));
+        for (tensor, kept) in states {
+            cpu.write(*tensor, &kept.words);
+        }
+        for (tensor, words) in &self.written {
+            cpu.write(*tensor, words);
+        }
+        cpu
+    }
+
+    fn replay(&mut self) -> Result<(), String> {
         let GpuProgram { plan, device, .. } = &*self.program;
         let mut encoder =
             device.device.create_command_encoder(&wgpu::CommandEncoderDescriptor { label: Some(plan.label) });
@@ -194,7 +244,6 @@ impl GpuExecutor {
         }
         device.queue.submit([encoder.finish()]);
 
-        let fail = |why: String| ComputeError::Device { adapter: device.name().to_owned(), why };
         let (sender, receiver) = mpsc::channel();
         for (_, r) in &self.readbacks {
             let sender = sender.clone();
@@ -203,16 +252,26 @@ impl GpuExecutor {
                 let _ = sender.send(result);
             });
         }
-        device.device.poll(wgpu::PollType::wait_indefinitely()).map_err(|e| fail(e.to_string()))?;
+        let wait = wgpu::PollType::Wait { submission_index: None, timeout: Some(PATIENCE) };
+        device.device.poll(wait).map_err(|e| e.to_string())?;
         for _ in 0..self.readbacks.len() {
-            receiver.recv().map_err(|e| fail(e.to_string()))?.map_err(|e| fail(e.to_string()))?;
+            // Polling has run all callbacks, unless the device was lost.
+            receiver.try_recv().map_err(|e| e.to_string())?.map_err(|e| e.to_string())?;
         }
-        for (_, r) in &mut self.readbacks {
+        if device.lost().is_some() {
+            // Mapped or not, what lies there is not to be trusted.
+            return Err("it was lost".to_owned());
+        }
+        for (tensor, r) in &mut self.readbacks {
             {
-                let view = r.staging.get_mapped_range(..).map_err(|e| fail(e.to_string()))?;
+                let view = r.staging.get_mapped_range(..).map_err(|e| e.to_string())?;
                 r.words.copy_from_slice(bytemuck::cast_slice(&view));
             }
             r.staging.unmap();
+            if matches!(plan.tensors[tensor.index()].role, Role::State) {
+                // The replay has changed what the host once wrote.
+                self.written.remove(tensor);
+            }
         }
         Ok(())
     }

@@ -11,6 +11,7 @@ mod device;
 mod gpu;
 mod lifetimes;
 mod plan;
+mod trial;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -19,6 +20,7 @@ pub use cpu::CpuExecutor;
 pub use device::{AdapterReport, Device, adapters};
 pub use gpu::{GpuExecutor, GpuProgram};
 pub use plan::{Grid, Plan, PlanBuilder, Tensor};
+pub use vultus_shaders::Tier;
 
 /// What can go wrong with a device.
 #[derive(Debug, thiserror::Error)]
@@ -81,11 +83,11 @@ pub enum Compute {
 }
 
 impl Compute {
-    /// Opens `backend`, reading `VULTUS_BACKEND` and `VULTUS_TIER`.
+    /// What `VULTUS_BACKEND` makes of `backend`, and the tier of `VULTUS_TIER`.
     ///
     /// # Errors
-    /// No adapter where a GPU is asked for; a bad environment variable; a failing driver.
-    pub fn open(backend: Backend) -> Result<Self, ComputeError> {
+    /// A bad environment variable.
+    pub fn wanted(backend: Backend) -> Result<(Backend, Option<vultus_shaders::Tier>), ComputeError> {
         // Both are looked at even where `backend` leaves nothing to decide: a mistake in them would show up some other day.
         let forced = environment("VULTUS_BACKEND", |value| match value {
             "gpu" => Ok(Backend::Gpu),
@@ -94,39 +96,81 @@ impl Compute {
             _ => Err("use gpu, cpu or auto".into()),
         })?;
         let tier = environment("VULTUS_TIER", str::parse)?;
-        let backend = if backend == Backend::Auto { forced.unwrap_or_default() } else { backend };
+        Ok((if backend == Backend::Auto { forced.unwrap_or_default() } else { backend }, tier))
+    }
+
+    /// Opens `backend`, reading `VULTUS_BACKEND` and `VULTUS_TIER`. `Auto` takes the CPU where there is no GPU and where its driver refuses; who
+    /// wants to know why asks [`Device::open`].
+    ///
+    /// A driver that crashes takes the process with it. A program that cannot have that opens the GPU in a child process first, as `vultus` does.
+    ///
+    /// # Errors
+    /// No adapter, or one that refuses, where a GPU is asked for; a tier that it does not have; a bad environment variable.
+    pub fn open(backend: Backend) -> Result<Self, ComputeError> {
+        let (backend, tier) = Self::wanted(backend)?;
         match backend {
             Backend::Cpu => Ok(Self::Cpu),
             Backend::Gpu => Ok(Self::Gpu(Arc::new(Device::open(true, tier)?))),
             Backend::Auto => match Device::open(false, tier) {
                 Ok(device) => Ok(Self::Gpu(Arc::new(device))),
-                Err(ComputeError::NoAdapter) => Ok(Self::Cpu),
+                Err(ComputeError::NoAdapter | ComputeError::Device { .. }) => Ok(Self::Cpu),
                 Err(e) => Err(e),
             },
         }
     }
 
-    /// `cpu`, or `gpu` with its tier.
-    pub fn name(&self) -> String {
+    /// The GPU, where there is one and it has not been lost.
+    fn gpu(&self) -> Option<&Arc<Device>> {
         match self {
-            Self::Cpu => "cpu".into(),
-            Self::Gpu(d) => format!("gpu/{}", d.tier()),
+            Self::Gpu(device) if device.lost().is_none() => Some(device),
+            _ => None,
+        }
+    }
+
+    /// Whether this backend does what it should: a kernel's result against its twin's.
+    ///
+    /// # Errors
+    /// The device was lost, or gives other numbers.
+    pub fn check(&self) -> Result<(), ComputeError> {
+        let Self::Gpu(device) = self else { return Ok(()) };
+        let fail = |why: String| ComputeError::Device { adapter: device.name().to_owned(), why };
+        let mut here = trial::executor(&Self::Cpu);
+        let mut there = trial::executor(self);
+        let expected = trial::run(&mut here).map_err(|e| fail(e.to_string()))?;
+        let got = trial::run(&mut there).map_err(|e| fail(e.to_string()))?;
+        if let Some(why) = device.lost() {
+            return Err(fail(why.to_owned()));
+        }
+        if got.iter().zip(&expected).all(|(g, e)| (g - e).abs() <= trial::TOLERANCE) {
+            Ok(())
+        } else {
+            Err(fail("it computes wrong numbers".to_owned()))
+        }
+    }
+
+    /// `cpu`, or `gpu` with its tier. A device that is lost is none.
+    pub fn name(&self) -> String {
+        match self.gpu() {
+            None => "cpu".into(),
+            Some(device) => format!("gpu/{}", device.tier()),
         }
     }
 
     /// The adapter's name, or the number of CPU threads.
     pub fn adapter(&self) -> String {
+        let threads = || format!("{} CPU threads", rayon::current_num_threads());
         match self {
-            Self::Cpu => format!("{} CPU threads", rayon::current_num_threads()),
-            Self::Gpu(d) => d.name().to_owned(),
+            Self::Cpu => threads(),
+            Self::Gpu(device) if device.lost().is_some() => format!("{}, since {} was lost", threads(), device.name()),
+            Self::Gpu(device) => device.name().to_owned(),
         }
     }
 
     /// Loads `plan`: compiles and uploads what all its executors share.
     pub fn program(&self, plan: Plan) -> Program {
-        match self {
-            Self::Cpu => Program::Cpu(Arc::new(plan)),
-            Self::Gpu(device) => Program::Gpu(Arc::new(GpuProgram::new(Arc::clone(device), plan))),
+        match self.gpu() {
+            None => Program::Cpu(Arc::new(plan)),
+            Some(device) => Program::Gpu(Arc::new(GpuProgram::new(Arc::clone(device), plan))),
         }
     }
 
@@ -150,6 +194,9 @@ impl Program {
     pub fn executor(&self) -> Executor {
         match self {
             Self::Cpu(plan) => Executor::Cpu(CpuExecutor::new(Arc::clone(plan))),
+            Self::Gpu(program) if program.device().lost().is_some() => {
+                Executor::Cpu(CpuExecutor::new(Arc::clone(program.plan())))
+            }
             Self::Gpu(program) => Executor::Gpu(Box::new(GpuExecutor::new(Arc::clone(program)))),
         }
     }
@@ -184,18 +231,24 @@ impl Executor {
         }
     }
 
-    /// Replays the plan.
+    /// Replays the plan. Where the GPU is lost the replay is done again on the CPU, with the same inputs, and this executor stays there: who draws notices
+    /// nothing but the time it takes. [`Device::on_loss`] tells.
     ///
     /// # Errors
-    /// [`ComputeError::Device`] where the GPU was lost.
+    /// None at present.
     pub fn run(&mut self) -> Result<(), ComputeError> {
         match self {
-            Self::Cpu(e) => {
-                e.run();
-                Ok(())
+            Self::Cpu(e) => e.run(),
+            Self::Gpu(e) => {
+                if let Err(why) = e.run() {
+                    let mut cpu = e.on_the_cpu();
+                    e.program().device().lose(why);
+                    cpu.run();
+                    *self = Self::Cpu(cpu);
+                }
             }
-            Self::Gpu(e) => e.run(),
         }
+        Ok(())
     }
 
     /// From the start of the last replay to the plan's [mark](PlanBuilder::mark). `None` on a GPU, which replays in one piece.
@@ -224,9 +277,9 @@ impl Executor {
     pub fn run_timed(&mut self) -> Result<Vec<(&'static str, Duration)>, ComputeError> {
         match self {
             Self::Cpu(e) => Ok(e.run_timed()),
-            Self::Gpu(e) => {
+            Self::Gpu(_) => {
                 let start = std::time::Instant::now();
-                e.run()?;
+                self.run()?;
                 Ok(vec![("replay", start.elapsed())])
             }
         }

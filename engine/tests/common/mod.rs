@@ -17,7 +17,12 @@ pub fn gpus() -> Vec<Compute> {
     let top = best.tier();
     let lower =
         Tier::ALL.into_iter().filter(|t| *t < top).map(|t| Device::open(true, Some(t)).expect("a lower tier opens"));
-    lower.chain([best]).map(|d| Compute::Gpu(Arc::new(d))).collect()
+    let strict = |device: Device| {
+        // The CPU would go on for it, and every test of the GPU would pass without one.
+        device.on_loss(|why| panic!("the device failed: {why}"));
+        Compute::Gpu(Arc::new(device))
+    };
+    lower.chain([best]).map(strict).collect()
 }
 
 /// Every executor: the CPU first, then the GPU at each tier.
