@@ -53,8 +53,7 @@ impl H264Encoder {
             .qp(QpRange::new(QUALITY, QUALITY))
             .bitrate(BitRate::from_bps(bits as u32))
             .intra_frame_period(IntraFramePeriod::from_num_frames(KEYFRAME_SECS * fps));
-        let encoder = Encoder::with_api_config(OpenH264API::from_source(), config)
-            .map_err(|e| MediaError::Encoder("H.264", e.to_string()))?;
+        let encoder = open(config)?;
         Ok(Self { encoder, sample: Vec::with_capacity(width * height), sps: Vec::new(), pps: Vec::new() })
     }
 
@@ -95,6 +94,15 @@ impl H264Encoder {
     pub fn parameter_sets(&self) -> (&[u8], &[u8]) {
         (&self.sps, &self.pps)
     }
+}
+
+/// An encoder that prints nothing.
+pub(super) fn open(config: EncoderConfig) -> Result<Encoder, MediaError> {
+    let mut encoder = Encoder::with_api_config(OpenH264API::from_source(), config)
+        .map_err(|e| MediaError::Encoder("H.264", e.to_string()))?;
+    // One that does not understand prints a line: no reason to do without it.
+    vultus_quiet::hush(&mut encoder);
+    Ok(encoder)
 }
 
 /// What films and live video have in common.

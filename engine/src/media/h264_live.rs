@@ -2,10 +2,10 @@
 
 use std::ops::RangeInclusive;
 
+use openh264::Timestamp;
 use openh264::encoder::{BitRate, Encoder, FrameType, IntraFramePeriod, Profile, RateControlMode};
-use openh264::{OpenH264API, Timestamp};
 
-use super::h264::face_video;
+use super::h264::{self, face_video};
 use super::{I420, MediaError};
 
 /// Rates that the encoder is run at, bits a second.
@@ -87,8 +87,7 @@ fn open(fps: u32, bits: u32) -> Result<Encoder, MediaError> {
         .bitrate(BitRate::from_bps(bits))
         // Key frames are asked for by those who join or have lost something.
         .intra_frame_period(IntraFramePeriod::from_num_frames(0));
-    Encoder::with_api_config(OpenH264API::from_source(), config)
-        .map_err(|e| MediaError::Encoder("H.264", e.to_string()))
+    h264::open(config)
 }
 
 #[cfg(test)]
