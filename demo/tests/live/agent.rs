@@ -127,7 +127,7 @@ fn five_minutes_at_once_are_taken_and_an_interrupt_right_behind_them_is_seen() {
         agent.tell(&json!({ "type": "end", "id": "long" }));
         assert_eq!(agent.wait("started")["utterance"], 1);
         agent.wait_for("stats", |stats| stats["queued_ms"].as_u64() > Some(240_000));
-        println!("five minutes in pieces of {size} bytes: {:?} until they were told to wait", begun.elapsed());
+        eprintln!("five minutes in pieces of {size} bytes: {:?} until they were told to wait", begun.elapsed());
         // Once more, and nothing of it has been said when the interrupt goes out behind it.
         for piece in minutes.chunks(size) {
             send(&mut agent, piece.to_vec());
@@ -136,7 +136,7 @@ fn five_minutes_at_once_are_taken_and_an_interrupt_right_behind_them_is_seen() {
         agent.tell(&json!({ "type": "interrupt" }));
         let told = agent.wait("interrupted");
         let took = sent.elapsed();
-        println!("interrupted {took:?} after it was sent behind five minutes: {told}");
+        eprintln!("interrupted {took:?} after it was sent behind five minutes: {told}");
         assert!(took < Duration::from_secs(20), "the interrupt waited for sound: {took:?}");
         assert_eq!((&told["utterance"], &told["id"]), (&json!(1), &json!("long")));
         let position = told["position_ms"].as_u64().unwrap();
