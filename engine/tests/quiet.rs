@@ -31,7 +31,15 @@ fn encode() {
         live.force_keyframe();
     }
     let folder = tempfile::tempdir().unwrap();
-    let mut film = vultus::media::Film::create(&folder.path().join("film.mp4"), 256, 25, 1, 48_000).unwrap();
+    let mut film = vultus::media::Film::create(
+        &folder.path().join("film.mp4"),
+        256,
+        25,
+        1,
+        48_000,
+        vultus::media::SoundCodec::Opus,
+    )
+    .unwrap();
     film.push_picture(&vec![128; 256 * 256 * 3 / 2]).unwrap();
     film.push_sound(&[0.0; 1920]).unwrap();
     film.finish().unwrap();
