@@ -58,7 +58,7 @@ pub(crate) enum Command {
 /// What both ways of using the motion model take.
 #[derive(Debug, Args)]
 pub(crate) struct Speech {
-    /// WAV, FLAC, MP3 or OGG Vorbis file with speech; the built-in sample when left out.
+    /// A sound or film with speech in it (WAV, MP3, M4A, OGG, MP4, MOV, WebM and more); the built-in sample when left out.
     pub(crate) audio: Option<PathBuf>,
     /// Emotion: neutral, angry, contempt, disgusted, fear, happy, sad or surprised.
     #[arg(long, value_name = "NAME", default_value = "neutral")]

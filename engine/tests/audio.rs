@@ -169,6 +169,96 @@ fn a_wav_that_was_piped_is_complete() {
     assert!(stats.truncated);
 }
 
+/// `bytes` with little-endian numbers put over what is there.
+fn put(mut bytes: Vec<u8>, numbers: &[(usize, u32)]) -> Vec<u8> {
+    for (at, number) in numbers {
+        bytes[*at..*at + 4].copy_from_slice(&number.to_le_bytes());
+    }
+    bytes
+}
+
+/// Half a second of the tone is there, whole and without a word.
+fn assert_whole(bytes: Vec<u8>, what: &str) {
+    let (pcm, stats) = hear_bytes(bytes).unwrap_or_else(|e| panic!("{what}: {e}"));
+    assert_eq!((pcm.len(), stats.warnings()), (8000, vec![]), "{what}");
+    assert_tone(&pcm, 1.0, 1e-3, what);
+}
+
+#[test]
+fn headers_of_wav_that_writers_get_wrong() {
+    let plain = tone_wav(16_000, 1);
+    let (format, data) = (plain[12..36].to_vec(), plain[36..].to_vec());
+    let riff = |chunks: &[&[u8]]| {
+        let body = chunks.concat();
+        [b"RIFF", &(body.len() as u32 + 4).to_le_bytes()[..], b"WAVE", &body].concat()
+    };
+    assert_whole(put(plain.clone(), &[(4, 16_000 + 28)]), "eight bytes forgotten");
+    assert_whole(put(plain.clone(), &[(4, 0)]), "the whole is said to be empty");
+    for length in [2_000_000_000, 1 << 30, 0x7fff_ffdb, u32::MAX - 36] {
+        assert_whole(put(plain.clone(), &[(4, length + 36), (40, length)]), &format!("a length of {length}"));
+    }
+    assert_whole(put(plain.clone(), &[(40, 0)]), "only the size of the data is missing");
+    assert_whole(put(plain.clone(), &[(4, 136), (40, 100)]), "sizes that were not brought up to date");
+    assert_whole(riff(&[&format, b"LIST\x05\0\0\0INFO!\0", &data]), "an odd chunk");
+    assert_whole(riff(&[&format, b"LIST\x05\0\0\0INFO!", &data]), "an odd chunk that is not filled up");
+    assert_whole(riff(&[&data, &format]), "the format behind the sound");
+    assert_whole(riff(&[&format, b"LIST\xff\xff\xff\x7fINFO", &data]), "a chunk that says it is longer than the file");
+    assert_whole([&riff(&[&format, &data])[..], b"TAG", &[b' '; 125]].concat(), "a tag behind the sound");
+    // RF64 and BW64: the sizes stand in a chunk of their own, or nowhere.
+    for name in [b"RF64", b"BW64"] {
+        for sizes in [[16_088u64, 16_000, 8000], [0, 0, 0], [u64::MAX; 3]] {
+            let sizes = sizes.map(u64::to_le_bytes).concat();
+            let ds64 = [b"ds64\x1c\0\0\0", &sizes[..], &[0; 4]].concat();
+            let mut bytes = put(riff(&[&ds64, &format, &data]), &[(4, u32::MAX), (12 + 36 + 24 + 4, u32::MAX)]);
+            bytes[..4].copy_from_slice(name);
+            assert_whole(bytes, &format!("{} {sizes:?}", String::from_utf8_lossy(name)));
+        }
+    }
+    // RIFX: everything the other way round.
+    let mut turned = plain.clone();
+    for (at, width) in [(4, 4), (16, 4), (20, 2), (22, 2), (24, 4), (28, 4), (32, 2), (34, 2), (40, 4)] {
+        turned[at..at + width].reverse();
+    }
+    turned[44..].chunks_exact_mut(2).for_each(<[u8]>::reverse);
+    turned[..4].copy_from_slice(b"RIFX");
+    assert_whole(turned, "RIFX");
+}
+
+#[test]
+fn samples_in_odd_containers() {
+    // 24 bits in the low and in the high three of four bytes; two channels, which the mean makes one of again.
+    let samples = |place: fn(i32) -> [u8; 4]| -> Vec<u8> {
+        (0..8000).flat_map(|n| [place((tone(n, 16_000) * 8_388_607.0) as i32); 2].concat()).collect()
+    };
+    let header = |data: &[u8], extensible: bool| {
+        let mut bytes = wav(1, 32, 16_000, 2, data);
+        bytes[34..36].copy_from_slice(&24u16.to_le_bytes());
+        if extensible {
+            bytes[16] = 40;
+            bytes[20..22].copy_from_slice(&0xfffeu16.to_le_bytes());
+            bytes[34..36].copy_from_slice(&32u16.to_le_bytes());
+            let more = [&[22u8, 0, 24, 0, 3, 0, 0, 0, 1, 0][..], b"\0\0\0\0\x10\0\x80\0\0\xaa\0\x38\x9b\x71"].concat();
+            bytes.splice(36..36, more);
+        }
+        bytes
+    };
+    let low = samples(|x| {
+        let [a, b, c, _] = x.to_le_bytes();
+        [a, b, c, 0]
+    });
+    for extensible in [false, true] {
+        assert_whole(header(&low, extensible), "24 in 32, low, without signs");
+        assert_whole(header(&samples(i32::to_le_bytes), extensible), "24 in 32, low");
+        assert_whole(header(&samples(|x| (x << 8).to_le_bytes()), extensible), "24 in 32, high");
+    }
+    let all = wav(1, 16, 16_000, 1, &[]);
+    let none = put(all, &[(22, 0)]);
+    assert!(hear_bytes([&none[..], &[0; 100]].concat()).unwrap_err().to_string().contains("0 channels"));
+    let many = tone_wav(16_000, 1);
+    let many = [&many[..22], &u16::MAX.to_le_bytes(), &many[24..]].concat();
+    assert!(hear_bytes(many).unwrap_err().to_string().contains("65535 channels"));
+}
+
 #[cfg(unix)]
 #[test]
 fn a_pipe_is_heard() {

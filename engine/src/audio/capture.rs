@@ -1,21 +1,23 @@
 //! A microphone of this machine.
 //!
 //! **The contract of the audio callback**: it copies, counts and returns. No lock, no log, no allocation, no system call. Sound goes
-//! through a lock-free ring (half a second long); what finds it full is dropped and counted. Everything else happens on the
-//! thread that calls [`Microphone::read`].
+//! through a lock-free ring (half a second long), all channels of it; what finds it full is dropped and counted, whole frames of it.
+//! Everything else, mixing the channels too, happens on the thread that calls [`Microphone::read`].
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use cpal::traits::{DeviceTrait as _, HostTrait as _, StreamTrait as _};
-use cpal::{Device, ErrorKind, FromSample, SampleFormat, SizedSample, StreamConfig};
-use ringbuf::traits::{Consumer as _, Producer as _, Split as _};
+use cpal::{Device, ErrorKind, FromSample, I24, SampleFormat, SizedSample, StreamConfig, U24};
+use ringbuf::traits::{Consumer as _, Observer as _, Producer as _, Split as _};
 use ringbuf::{HeapCons, HeapProd, HeapRb};
 use thiserror::Error;
 
+use super::LiveMix;
+
 /// Sound that may wait to be read, seconds.
 const RING_SECS: f64 = 0.5;
-/// Samples that are read at a time.
+/// Frames that are read at a time.
 const PIECE: usize = 1024;
 
 /// Why there is no microphone.
@@ -64,6 +66,7 @@ pub struct Microphone {
     shared: Arc<Shared>,
     rate: u32,
     piece: Vec<f32>,
+    mix: LiveMix,
 }
 
 impl Microphone {
@@ -79,16 +82,24 @@ impl Microphone {
         let supported = device.default_input_config().map_err(refused)?;
         let (format, config) = (supported.sample_format(), supported.config());
         let rate = config.sample_rate;
-        let (to_reader, sound) = HeapRb::new((f64::from(rate) * RING_SECS) as usize).split();
+        let channels = usize::from(config.channels.max(1));
+        let (to_reader, sound) = HeapRb::new((f64::from(rate) * RING_SECS) as usize * channels).split();
         let shared = Arc::new(Shared::default());
-        let filler =
-            Filler { ring: to_reader, shared: Arc::clone(&shared), channels: usize::from(config.channels.max(1)) };
+        let filler = Filler { ring: to_reader, shared: Arc::clone(&shared), channels };
         let stream = match format {
-            SampleFormat::F32 => filler.listen::<f32>(&device, config),
+            SampleFormat::I8 => filler.listen::<i8>(&device, config),
             SampleFormat::I16 => filler.listen::<i16>(&device, config),
-            SampleFormat::U16 => filler.listen::<u16>(&device, config),
+            SampleFormat::I24 => filler.listen::<I24>(&device, config),
             SampleFormat::I32 => filler.listen::<i32>(&device, config),
+            SampleFormat::I64 => filler.listen::<i64>(&device, config),
             SampleFormat::U8 => filler.listen::<u8>(&device, config),
+            SampleFormat::U16 => filler.listen::<u16>(&device, config),
+            SampleFormat::U24 => filler.listen::<U24>(&device, config),
+            SampleFormat::U32 => filler.listen::<u32>(&device, config),
+            SampleFormat::U64 => filler.listen::<u64>(&device, config),
+            SampleFormat::F32 => filler.listen::<f32>(&device, config),
+            SampleFormat::F64 => filler.listen::<f64>(&device, config),
+            // Streams of single bits (DSD).
             other => {
                 let reason = format!("it delivers {other}, which is not supported");
                 return Err(CaptureError::Device { name: shown, reason });
@@ -96,7 +107,8 @@ impl Microphone {
         };
         let stream = stream.map_err(refused)?;
         stream.play().map_err(refused)?;
-        Ok(Self { stream: Some(stream), sound, shared, rate, piece: vec![0.0; PIECE] })
+        let mix = LiveMix::new(rate, channels);
+        Ok(Self { stream: Some(stream), sound, shared, rate, piece: vec![0.0; PIECE * channels], mix })
     }
 
     /// Samples a second.
@@ -107,15 +119,18 @@ impl Microphone {
     /// Hands out what has come since the last call.
     pub fn read(&mut self, mut each: impl FnMut(&[f32])) {
         loop {
-            let count = self.sound.pop_slice(&mut self.piece);
+            // The callback may be in the middle of a frame.
+            let whole = self.sound.occupied_len() / self.mix.channels() * self.mix.channels();
+            let wanted = whole.min(self.piece.len());
+            let count = self.sound.pop_slice(&mut self.piece[..wanted]);
             if count == 0 {
                 return;
             }
-            each(&self.piece[..count]);
+            each(self.mix.mix(&self.piece[..count]));
         }
     }
 
-    /// Samples that were lost because they were not read in time.
+    /// Frames that were lost because they were not read in time.
     pub fn overruns(&self) -> u64 {
         self.shared.overruns.load(Ordering::Relaxed)
     }
@@ -167,16 +182,14 @@ impl Filler {
     }
 }
 
-/// The audio callback: folds to mono, copies, counts.
+/// The audio callback: copies whole frames, counts those that find no room.
 fn fill<T: Copy>(ring: &mut HeapProd<f32>, overruns: &AtomicU64, data: &[T], channels: usize)
 where
     f32: FromSample<T>,
 {
-    let share = 1.0 / channels as f32;
-    let frames = data.chunks_exact(channels);
-    let all = frames.len();
-    let mono = frames.map(|frame| frame.iter().map(|x| <f32 as FromSample<T>>::from_sample_(*x)).sum::<f32>() * share);
-    let kept = ring.push_iter(mono);
+    let all = data.len() / channels;
+    let kept = all.min(ring.vacant_len() / channels);
+    ring.push_iter(data[..kept * channels].iter().map(|x| <f32 as FromSample<T>>::from_sample_(*x)));
     if kept < all {
         overruns.fetch_add((all - kept) as u64, Ordering::Relaxed);
     }
@@ -213,15 +226,29 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_callback_folds_to_mono_and_counts_what_finds_no_room() {
-        let (mut ring, mut sound) = HeapRb::<f32>::new(4).split();
+    fn the_callback_copies_whole_frames_and_counts_what_finds_no_room() {
+        let (mut ring, mut sound) = HeapRb::<f32>::new(9).split();
         let overruns = AtomicU64::new(0);
-        fill(&mut ring, &overruns, &[0.5f32, -0.5, 1.0, 0.0, 0.25, 0.25], 2);
-        fill(&mut ring, &overruns, &[i16::MIN, i16::MIN, 0, 0, 16384, 16384], 2);
-        let mut heard = [0.0; 8];
+        fill(&mut ring, &overruns, &[0.5f32, -0.5, 1.0, 0.0], 2);
+        fill(&mut ring, &overruns, &[i16::MIN, 0, 16384, 0, 0, 0], 2);
+        let mut heard = [0.0; 9];
         let count = sound.pop_slice(&mut heard);
-        assert_eq!((count, &heard[..4]), (4, &[0.0, 0.5, 0.25, -1.0][..]));
-        assert_eq!(overruns.load(Ordering::Relaxed), 2);
+        assert_eq!((count, &heard[..8]), (8, &[0.5, -0.5, 1.0, 0.0, -1.0, 0.0, 0.5, 0.0][..]));
+        assert_eq!(overruns.load(Ordering::Relaxed), 1);
+    }
+
+    #[test]
+    fn every_integer_of_a_driver_has_its_full_scale() {
+        let (mut ring, mut sound) = HeapRb::<f32>::new(16).split();
+        let overruns = AtomicU64::new(0);
+        fill(&mut ring, &overruns, &[I24::new(-(1 << 23)).unwrap(), I24::new(1 << 22).unwrap()], 1);
+        fill(&mut ring, &overruns, &[U24::new(0).unwrap(), U24::new(3 << 22).unwrap()], 1);
+        fill(&mut ring, &overruns, &[i8::MIN, 64], 1);
+        fill(&mut ring, &overruns, &[0u64, 3 << 62], 1);
+        fill(&mut ring, &overruns, &[-1.0f64, 0.5], 1);
+        let mut heard = [0.0; 10];
+        assert_eq!(sound.pop_slice(&mut heard), 10);
+        assert_eq!(heard, [-1.0, 0.5, -1.0, 0.5, -1.0, 0.5, -1.0, 0.5, -1.0, 0.5]);
     }
 
     #[test]

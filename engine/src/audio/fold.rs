@@ -7,7 +7,8 @@ use symphonia::core::audio::{Channels, Position};
 /// What each channel of a layout gives to the left and right speaker, as ITU-R BS.775 says: the centre goes to both at −3 dB,
 /// a surround channel to its side at −3 dB, the low-frequency channel to none. One channel goes to both in full.
 ///
-/// A layout without positions takes those of a WAV file with as many channels; beyond eight channels every one counts equally.
+/// Six and eight channels without positions are taken for 5.1 and 7.1. Of any other number without positions every one counts
+/// equally: they may be as many microphones.
 pub(super) fn stereo_weights(channels: &Channels) -> Vec<[f32; 2]> {
     let count = channels.count();
     if count == 1 {
@@ -15,12 +16,18 @@ pub(super) fn stereo_weights(channels: &Channels) -> Vec<[f32; 2]> {
     }
     let positions = match channels {
         Channels::Positioned(positions) => Some(*positions),
-        _ => Position::from_wave_channel_count(u32::try_from(count).unwrap_or(u32::MAX)),
+        _ if matches!(count, 2 | 6 | 8) => Position::from_wave_channel_count(count as u32),
+        _ => None,
     };
     match positions {
         Some(positions) if positions.iter().count() == count => positions.iter().map(weights_of).collect(),
         _ => vec![[1.0 / count as f32; 2]; count],
     }
+}
+
+/// Whether it is known, or as good as known, which channel belongs to which side.
+pub(super) fn has_places(channels: &Channels) -> bool {
+    matches!(channels, Channels::Positioned(_)) || matches!(channels.count(), 1 | 2 | 6 | 8)
 }
 
 fn weights_of(position: Position) -> [f32; 2] {

@@ -1,6 +1,6 @@
 //! Hearing: any audio file to 16 kHz mono log-mel columns, block by block.
 //!
-//! [`AudioReader`] decodes a file in blocks, [`Resampler`] brings them to another rate, [`LogMel`] turns 16 kHz samples into
+//! [`AudioReader`] decodes a file in blocks, [`LiveMix`] makes one voice of a live sound's channels, [`Resampler`] brings them to another rate, [`LogMel`] turns 16 kHz samples into
 //! columns. Each of them gives the same output, bit for bit, whatever the sizes of the blocks it is fed, and keeps no more than
 //! its window: an hour of audio needs the memory of a minute.
 
@@ -8,12 +8,17 @@ pub mod capture;
 mod decode;
 mod fold;
 mod mel;
+mod mix;
 mod resample;
+<<<<<<< HEAD
 pub mod stream;
 mod wav_header;
+=======
+>>>>>>> a210f88 (feat(audio): every sound that people have is heard)
 
 pub use decode::{AudioBlock, AudioError, AudioInfo, AudioReader, AudioStats};
 pub use mel::{LogMel, MELS, mel_filters, silent_column};
+pub use mix::LiveMix;
 pub use resample::{RateError, Resampler};
 
 /// Sample rate of everything the motion model hears, Hz.

@@ -3,6 +3,7 @@
 use opus::{Application, Bitrate, Channels, Decoder, Encoder, SoftClip};
 
 use super::MediaError;
+use crate::audio::LiveMix;
 
 /// Sample rate of everything that is encoded, Hz.
 pub const OPUS_RATE: usize = 48_000;
@@ -127,7 +128,8 @@ const LONGEST: usize = OPUS_RATE * 120 / 1000;
 const CONCEALED: usize = 5;
 
 /// Packets of a live voice, as they arrive from a network, to mono sound at 48 kHz. Lost packets are made up; late ones and
-/// doubles are left out, since their place has been filled.
+/// doubles are left out, since their place has been filled. Decoded in stereo, which libopus makes of mono too, since its own mono
+/// would be silent where one channel is the other upside down.
 pub struct OpusReceiver {
     decoder: Decoder,
     /// Timestamp of the packet that comes next if none is lost.
@@ -135,6 +137,7 @@ pub struct OpusReceiver {
     /// Samples of the last packet, for the size of one that is lost.
     packet: usize,
     pcm: Vec<f32>,
+    mix: LiveMix,
     lost: u64,
 }
 
@@ -145,8 +148,9 @@ impl OpusReceiver {
     /// When libopus does not start.
     pub fn new() -> Result<Self, MediaError> {
         let decoder =
-            Decoder::new(OPUS_RATE as u32, Channels::Mono).map_err(|e| MediaError::Decoder("Opus", e.to_string()))?;
-        Ok(Self { decoder, expected: None, packet: PACKET_FRAMES, pcm: vec![0.0; LONGEST], lost: 0 })
+            Decoder::new(OPUS_RATE as u32, Channels::Stereo).map_err(|e| MediaError::Decoder("Opus", e.to_string()))?;
+        let (pcm, mix) = (vec![0.0; 2 * LONGEST], LiveMix::new(OPUS_RATE as u32, 2));
+        Ok(Self { decoder, expected: None, packet: PACKET_FRAMES, pcm, mix, lost: 0 })
     }
 
     /// Packets that never came in time.
@@ -170,8 +174,8 @@ impl OpusReceiver {
             for missing in (1..=gap).rev() {
                 // The newest lost packet stands, coarsely, in the one after it (FEC); earlier ones are extrapolated.
                 let (data, fec) = if missing == 1 { (packet, true) } else { (&[][..], false) };
-                if let Ok(count) = self.decoder.decode_float(data, &mut self.pcm[..self.packet], fec) {
-                    emit(&mut self.pcm[..count]);
+                if let Ok(count) = self.decoder.decode_float(data, &mut self.pcm[..2 * self.packet], fec) {
+                    emit(self.mix.mix(&self.pcm[..2 * count]));
                 }
             }
         }
@@ -181,7 +185,7 @@ impl OpusReceiver {
             .map_err(|e| MediaError::Decoder("Opus", e.to_string()))?;
         self.expected = Some(timestamp.wrapping_add(count as u32));
         self.packet = count.max(1);
-        emit(&mut self.pcm[..count]);
+        emit(self.mix.mix(&self.pcm[..2 * count]));
         Ok(())
     }
 }
@@ -189,6 +193,26 @@ impl OpusReceiver {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_stereo_microphone_with_one_channel_upside_down_is_heard() {
+        let tone: Vec<f32> = (0..48_000).map(|n| 0.4 * (n as f32 * 0.05).sin()).collect();
+        for (name, other) in [("upside down", -1.0), ("dead", 0.0), ("the same", 1.0)] {
+            let (mut encoder, mut receiver) = (OpusEncoder::new(2).unwrap(), OpusReceiver::new().unwrap());
+            let stereo: Vec<f32> = tone.iter().flat_map(|x| [*x, other * x]).collect();
+            let (mut heard, mut time) = (Vec::new(), 0);
+            encoder
+                .push(&stereo, |packet| {
+                    receiver.push(packet, time, |pcm| heard.extend_from_slice(pcm)).unwrap();
+                    time += PACKET_FRAMES as u32;
+                    Ok(())
+                })
+                .unwrap();
+            let end = &heard[9600..];
+            let rms = (end.iter().map(|x| x * x).sum::<f32>() / end.len() as f32).sqrt();
+            assert!((rms - 0.4 / 2f32.sqrt()).abs() < 0.03, "{name}: {rms}");
+        }
+    }
 
     #[test]
     fn lost_late_and_broken_packets_keep_the_time() {
