@@ -374,7 +374,9 @@ mod tests {
             let pieces: Vec<f32> = sound.chunks(size * 2).flat_map(|piece| mix.mix(piece).to_vec()).collect();
             assert_eq!(pieces, whole, "pieces of {size}");
         }
-        assert!(whole.chunks(800).skip(1).filter(|c| c.len() == 800).all(|chunk| rms(chunk) > 0.03), "a hole");
+        // A live sound that turns over in the middle of a word is followed within a tenth of a second.
+        let holes = whole.chunks_exact(800).skip(1).filter(|chunk| rms(chunk) < 0.03).count();
+        assert!(holes <= 2, "{holes} twentieths of a second are lost");
     }
 
     #[test]

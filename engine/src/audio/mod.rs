@@ -1,7 +1,7 @@
 //! Hearing: any audio file to 16 kHz mono log-mel columns, block by block.
 //!
-//! [`AudioReader`] decodes a file in blocks, [`LiveMix`] makes one voice of a live sound's channels, [`Resampler`] brings them to another rate, [`LogMel`] turns 16 kHz samples into
-//! columns. Each of them gives the same output, bit for bit, whatever the sizes of the blocks it is fed, and keeps no more than
+//! [`AudioReader`] decodes a file in blocks, [`LiveMix`] makes one voice of a live sound's channels, [`Resampler`] brings it to another
+//! rate, [`LogMel`] turns 16 kHz samples into columns. Each of them gives the same output, bit for bit, whatever the sizes of the blocks it is fed, and keeps no more than
 //! its window: an hour of audio needs the memory of a minute.
 
 pub mod capture;
@@ -10,11 +10,7 @@ mod fold;
 mod mel;
 mod mix;
 mod resample;
-<<<<<<< HEAD
 pub mod stream;
-mod wav_header;
-=======
->>>>>>> a210f88 (feat(audio): every sound that people have is heard)
 
 pub use decode::{AudioBlock, AudioError, AudioInfo, AudioReader, AudioStats};
 pub use mel::{LogMel, MELS, mel_filters, silent_column};

@@ -38,6 +38,9 @@ impl AacTrack {
     /// Decodes an access unit. `None`: it held no frames.
     pub(super) fn decode(&mut self, unit: &[u8], samples: &mut Vec<f32>) -> Result<Option<Unit>, String> {
         samples.clear();
+        if unit.is_empty() {
+            return Err("an AAC packet without bytes".into());
+        }
         let mut decoded = None;
         let result = self.decoder.decode_au(unit, |frame| {
             let labels: Vec<Channel> = frame.meta.channels.iter().copied().flatten().collect();
@@ -51,10 +54,9 @@ impl AacTrack {
         match result {
             Ok(()) => Ok(decoded),
             Err(error) => {
-                // A decoder that met an error takes nothing more; the next access unit may be sound.
-                if let Ok(fresh) = Self::decoder(&self.config) {
-                    self.decoder = fresh;
-                }
+                // A decoder that met an error takes nothing more until it starts anew; the next access unit may be sound.
+                self.decoder.reset();
+                self.decoder.set_asc(&self.config).map_err(|error| error.to_string())?;
                 Err(error.to_string())
             }
         }

@@ -48,7 +48,7 @@ const FULL_SCALE: f32 = 32_767.0 / 32_768.0;
 const AHEAD: usize = 4;
 
 /// Pieces without a frame that may follow one another. A damaged index can promise thousands of millions.
-const FRUITLESS: usize = 1 << 14;
+const FRUITLESS: usize = 1 << 12;
 /// Zeros behind a tag that are left out, at most.
 const FILLED: usize = 1 << 16;
 
