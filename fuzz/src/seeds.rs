@@ -147,6 +147,32 @@ pub(crate) fn sounds(recipes: &[(&str, &str)]) -> Result<Vec<Vec<u8>>> {
     recipes.iter().map(make).collect()
 }
 
+/// Conversations on a speak socket, as `demo/src/serve/speak/fuzz.rs` reads them: each control message that is kept between two pieces of sound of
+/// an odd length, once as bare samples and once behind a WAV header.
+pub(crate) fn conversations() -> Result<Vec<Vec<u8>>> {
+    let texts = kept("speak")?;
+    let wav = sounds(&[("-c:a pcm_s16le -ac 2", "wav")])?.swap_remove(0);
+    let message = |conversation: &mut Vec<u8>, kind: u8, content: &[u8]| {
+        conversation.push(kind);
+        conversation.extend((content.len() as u16).to_le_bytes());
+        conversation.extend_from_slice(content);
+    };
+    let talk = |promise: [u8; 3], sound: &[u8]| {
+        let mut conversation = promise.to_vec();
+        for (text, piece) in texts.iter().zip(sound.chunks(611).cycle()) {
+            message(&mut conversation, 0, piece);
+            message(&mut conversation, 1, text);
+        }
+        conversation
+    };
+    Ok(vec![
+        talk([0, 3, 1], &wav[44..]),
+        talk([9, 0, 0], &wav),
+        talk([2, 1, 1], &wav[44..]),
+        talk([1, 4, 2], &wav[44..]),
+    ])
+}
+
 /// A check of ICE, and DTLS records.
 pub(crate) fn datagrams() -> Vec<Vec<u8>> {
     let mut check = vec![0, 1, 0, 0, 0x21, 0x12, 0xa4, 0x42];

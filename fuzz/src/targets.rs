@@ -37,9 +37,10 @@ pub(crate) struct Target {
 type Feed = Box<dyn FnMut(&[u8]) -> String>;
 
 /// Targets that are no sounds.
-const OTHERS: [&str; 10] = [
+const OTHERS: [&str; 11] = [
     "sdp",
     "speak",
+    "speak-socket",
     "datagram",
     "opus-packets",
     "avatar",
@@ -77,6 +78,7 @@ impl Target {
                 let feed = feed(|bytes| fuzz::message(&String::from_utf8_lossy(bytes)));
                 (Shape::Json, seeds::kept("speak")?, feed)
             }
+            "speak-socket" => (Shape::Bytes, seeds::conversations()?, feed(fuzz::conversation)),
             "datagram" => (Shape::Bytes, seeds::datagrams(), feed(fuzz::datagram)),
             "opus-packets" => (Shape::Bytes, seeds::opus_packets()?, feed(packets)),
             "avatar" => {

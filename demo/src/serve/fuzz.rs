@@ -66,6 +66,11 @@ pub fn datagram(bytes: &[u8]) -> String {
     format!("{:?}", transport::first_look(bytes))
 }
 
+/// A conversation on `/v1/speak`; see `speak/fuzz.rs` for how it is written.
+pub fn conversation(bytes: &[u8]) -> String {
+    speak::fuzz::conversation(bytes)
+}
+
 /// A text message on `/v1/speak`.
 pub fn message(text: &str) -> String {
     speak::understood(text)

@@ -12,6 +12,7 @@
 
 mod backlog;
 mod control;
+pub(super) mod fuzz;
 mod talk;
 
 use std::future::pending;
