@@ -128,6 +128,9 @@ class Watcher:
         self.location, self.session = await exchange(self.server, self.pc, path)
         await self.sink.start()
 
+    def is_there(self):
+        return self.pc.connectionState in ("new", "connecting", "connected")
+
     async def frames(self, count, patience=30):
         """Waits for so many frames of video."""
         end = time.monotonic() + patience

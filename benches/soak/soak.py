@@ -21,27 +21,32 @@ async def lag(worst):
         worst[0] = max(worst[0], time.monotonic() - began - 0.05)
 
 
-async def soak(server, minutes):
+async def call(server):
+    """Two watchers of one session, and who speaks in it."""
     first = Watcher(server)
     await first.start()
     second, speaker = Watcher(server, first.session), Speaker(server, first.session, ROOT / "weights/sample.wav")
     await second.start()
     await speaker.start()
-    watchers = [first, second]
-    worst, rows, cut = [0.0], [], 0
-    lateness = asyncio.create_task(lag(worst))
-    for watcher in watchers:
+    for watcher in (first, second):
         await watcher.frames(10)
         watcher.take()
+    return [first, second], speaker
+
+
+async def soak(server, minutes):
+    worst, rows, cut = [0.0], [], 0
+    lateness = asyncio.create_task(lag(worst))
+    watchers, speaker = await call(server)
     start = time.monotonic()
     while (now := time.monotonic() - start) < minutes * 60:
         await asyncio.sleep(PERIOD - now % PERIOD)
-        if not speaker.is_there():
-            # Cut off by the server: counted, and done again, so that there is something to hear.
-            cut += 1
-            await speaker.stop()
-            speaker = Speaker(server, first.session, ROOT / "weights/sample.wav")
-            await speaker.start()
+        if gone := sum(not client.is_there() for client in [speaker, *watchers]):
+            # Cut off by the server: counted, and everything done again, so that there is something to measure.
+            cut += gone
+            for client in [speaker, *watchers]:
+                await client.stop()
+            watchers, speaker = await call(server)
         rss, threads, files = server.held()
         stats = await asyncio.to_thread(server.stats)
         session = next((s for s in stats["sessions"]), {})
