@@ -234,7 +234,7 @@ fn covers_of_any_size_are_passed_by() {
         let size = 5 << 20;
         tag.extend([21, 14, 7, 0].map(|shift| (size >> shift) as u8 & 0x7f));
         // What an image may look like: bytes that could begin a frame.
-        tag.extend((0..size).map(|n: usize| if n % 7 == 0 { 0xff } else { (n * 31 % 256) as u8 | 0xe0 }));
+        tag.extend((0..size).map(|n: usize| if n.is_multiple_of(7) { 0xff } else { (n * 31 % 256) as u8 | 0xe0 }));
         let file = dir.path().join(format!("tagged-{name}"));
         fs::write(
             &file,
