@@ -2,7 +2,7 @@
 //!
 //! A record of epoch 0 carries no signature, so anyone who can forge the browser's address can write one. The stack believes some of them at any
 //! time: an alert, or a ChangeCipherSpec that it answers with an alert of its own. It also trusts what handshake fragments say of themselves, and
-//! puts them together by recursion, so that a few datagrams of empty fragments overflow its stack.
+//! puts them together by recursion, so that some hundred datagrams of empty fragments keep a thread busy for minutes or overflow its stack.
 
 use std::borrow::Cow;
 use std::ops::Range;
@@ -53,8 +53,8 @@ impl Stage {
             return Stage::Done;
         }
         records(datagram).filter(|record| record.kind == HANDSHAKE).fold(self, |stage, record| match stage {
-            Stage::Open { .. } if record.epoch == 0 => {
-                Stage::Open { asked: datagram.get(record.content.start) == Some(&CLIENT_HELLO) }
+            Stage::Open { asked } if record.epoch == 0 => {
+                Stage::Open { asked: asked || datagram.get(record.content.start) == Some(&CLIENT_HELLO) }
             }
             // Our Finished. A server's is the last word of the handshake.
             Stage::Open { asked: true } => Stage::Signing,
@@ -194,6 +194,8 @@ pub(super) mod tests {
             (open.after(&server), open.after(&finished), open.after(&finished[..14])),
             (open, Stage::Done, open)
         );
+        let certificate = record(HANDSHAKE, 0, &fragment(11, 100, 0, 100, 100));
+        assert_eq!((open.after(&certificate), asked.after(&certificate)), (open, asked));
         assert_eq!((open.after(&hello), asked.after(&finished), asked.after(&hello)), (asked, Stage::Signing, asked));
         assert_eq!(
             (Stage::Signing.after(&finished), Stage::Signing.after(b"\x80media")),

@@ -54,6 +54,12 @@ impl Call {
     }
 }
 
+/// A DTLS record with this sequence number, because the stack leaves out doubles.
+fn numbered(number: usize, mut record: Vec<u8>) -> Vec<u8> {
+    record[7..11].copy_from_slice(&(1000 + number as u32).to_be_bytes());
+    record
+}
+
 /// A STUN message of a kind with attributes; nobody signs it.
 fn stun(kind: u16, attributes: &[(u16, &[u8])]) -> Vec<u8> {
     let mut message = [&kind.to_be_bytes()[..], &[0, 0, 0x21, 0x12, 0xa4, 0x42], &[3; 12]].concat();
@@ -154,17 +160,10 @@ async fn handshakes_of_hostile_peers_harm_nobody() {
         socket.send_to(&bind, to).unwrap();
     }
     eventually("bound", || transport.held() == (2, 2)).await;
-    // Nothing of a message that has no length, again and again and ever further on: put together, it overflows a stack.
-    let mut nothing = (0..110_000u32).map(|at| fragment(1, 0, at, 1, 0));
-    let chain: Vec<Vec<u8>> = std::iter::from_fn(|| {
-        let some: Vec<u8> = nothing.by_ref().take(150).flatten().collect();
-        (!some.is_empty()).then(|| record(22, 0, &some))
-    })
-    .collect();
     let sixteen_megabytes = (0..3000u32).map(|at| record(22, 0, &fragment(1, 0xff_ffff, at * 1000, 1000, 1000)));
     let unreadable = (0..20_000u32).map(|n| record(22, 1, &vec![n as u8; 1200]));
-    for (number, datagram) in chain.into_iter().chain(sixteen_megabytes).chain(unreadable).enumerate() {
-        let _ = socket.send_to(&datagram, to);
+    for (number, datagram) in sixteen_megabytes.chain(unreadable).enumerate() {
+        let _ = socket.send_to(&numbered(number, datagram), to);
         if number % 200 == 0 {
             tokio::time::sleep(Duration::from_millis(10)).await;
         }
@@ -172,6 +171,29 @@ async fn handshakes_of_hostile_peers_harm_nobody() {
     call.goes_on("a hostile handshake").await;
     peer.close().await;
     hostile.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_chain_of_empty_fragments_keeps_nobody_busy() {
+    let transport = transport(Weather::default()).await;
+    let (mut call, mut hostile) = (Call::new(&transport).await, Call::new(&transport).await);
+    hostile.goes_on("nothing").await;
+    // The numbers of messages that may come next, and for each a chain, from its end to its beginning: nothing of a message without length,
+    // ever further on.
+    for number in 3..9 {
+        let parts: Vec<Vec<u8>> = (0..20_000).rev().map(|at| fragment(1, 0, at, 1, 0)).collect();
+        for (count, parts) in parts.chunks(110).enumerate() {
+            let mut content = parts.concat();
+            content.chunks_mut(12).for_each(|part| part[5] = number);
+            let sequence = usize::from(number) * 1000 + count;
+            hostile.client.wire.forge(&numbered(sequence, record(22, 0, &content)), port(&transport));
+            if count % 10 == 0 {
+                tokio::time::sleep(Duration::from_millis(10)).await;
+            }
+        }
+    }
+    hostile.goes_on("a chain").await;
+    call.goes_on("another's chain").await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
