@@ -11,6 +11,9 @@ fail() { printf '%s: %s\n' "${0##*/}" "$*" >&2; exit 1; }
 BUILD_PACKAGES=(build-essential pkg-config cmake nasm libasound2-dev)
 # Packages that only the tests need: ffmpeg decodes what was encoded, lavapipe runs the WGSL where there is no GPU.
 TEST_PACKAGES=(curl ffmpeg mesa-vulkan-drivers libvulkan1 python3-venv)
+# GStreamer's WebRTC, by Python: a client that the live server is tried with.
+CLIENT_PACKAGES=(python3-gi gir1.2-gst-plugins-base-1.0 gir1.2-gst-plugins-bad-1.0 gstreamer1.0-plugins-base gstreamer1.0-plugins-good
+    gstreamer1.0-plugins-bad gstreamer1.0-nice gstreamer1.0-libav)
 # Voices: what train/speech is tested with.
 VOICE_PACKAGES=(espeak-ng libespeak-ng1 flite festival festvox-kallpc16k festvox-kdlpc16k festvox-us-slt-hts wordnet-base)
 

@@ -14,7 +14,7 @@ use vultus::emotion::Emotion;
 use vultus::face::FaceModel;
 use vultus::generator::hef::HefWeights;
 use vultus::generator::{Generator as _, Method, OutputFormat, PortraitGenerator};
-use vultus::media::OpusReceiver;
+use vultus::media::{OpusPacket, OpusReceiver};
 use vultus::motion::{MotionModel, MotionSettings};
 use vultus::pipeline::SpeechToMotion;
 use vultus::weights::WeightReader;
@@ -183,14 +183,18 @@ fn sound(bytes: &[u8]) -> String {
     format!("{end} {} {}", numbers.map(letters).join(" "), stats.truncated)
 }
 
-/// Packets of a call: length (u8), how far the clock moved (u8), packet.
+/// Packets of a call: length (u8), how far the clock moved (u8; from 200 the sequence number jumps as well, from 240 the source), packet.
 fn packets(bytes: &[u8]) -> String {
     let mut receiver = OpusReceiver::new().expect("libopus starts");
     let (mut rest, mut clock, mut refused) = (bytes, 0u32, 0);
+    let (mut source, mut sequence) = (0, 0u16);
     while let [length, step, tail @ ..] = rest {
         let (packet, next) = tail.split_at(tail.len().min(usize::from(*length)));
         clock = clock.wrapping_add(u32::from(*step) * 960);
-        let taken = receiver.push(packet, clock, |pcm| assert!(pcm.len() <= 5760, "more than 120 ms in a packet"));
+        sequence = sequence.wrapping_add(if *step < 200 { 1 } else { u16::from(*step) * 251 });
+        source += u32::from(*step >= 240);
+        let packet = OpusPacket { source, sequence, timestamp: clock, data: packet };
+        let taken = receiver.push(&packet, |pcm| assert!(pcm.len() <= 5760, "more than 120 ms in a packet"));
         refused += u32::from(taken.is_err());
         rest = next;
     }

@@ -7,7 +7,7 @@ use std::time::Instant;
 use tokio::runtime::{Builder, Runtime};
 
 use super::speak;
-use super::transport::{self, Options, PeerEvents, Role, Transport};
+use super::transport::{self, Options, OpusPacket, PeerEvents, Role, Transport};
 
 /// Offers, answered by the whole WebRTC stack on a port of its own.
 pub struct Offers {
@@ -18,7 +18,7 @@ pub struct Offers {
 struct Nobody;
 
 impl PeerEvents for Nobody {
-    fn microphone(&self, _: &[u8], _: u16, _: u32) {}
+    fn microphone(&self, _: &OpusPacket<'_>) {}
     fn key_frame_wanted(&self) {}
     fn bitrate(&self, _: u32) {}
     fn connected(&self) {}

@@ -3,12 +3,14 @@
 //! On loopback any local program may, but no web page from elsewhere: its origin differs, and a host name that was rebound to
 //! 127.0.0.1 is none of ours. Behind a reverse proxy the server has public names beside the loopback ones. Beyond loopback, and behind a
 //! proxy, a token is needed for everything but the page's own files.
+//!
+//! A page of a public name whose origin is another (by its scheme or port) is told by CORS headers that it may read the answers.
 
 use std::net::IpAddr;
 use std::sync::Arc;
 
 use axum::extract::{Request, State};
-use axum::http::{HeaderMap, StatusCode, Uri, header};
+use axum::http::{HeaderMap, Method, StatusCode, Uri, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse as _, Response};
 
@@ -37,7 +39,7 @@ impl Guard {
         self.names.iter().any(|known| known.eq_ignore_ascii_case(name(host)))
     }
 
-    fn check(&self, headers: &HeaderMap, uri: &Uri) -> Result<(), Refusal> {
+    fn check(&self, method: &Method, headers: &HeaderMap, uri: &Uri) -> Result<(), Refusal> {
         let text = |name| headers.get(name).and_then(|value| value.to_str().ok());
         let host = text(header::HOST).or(uri.authority().map(|a| a.as_str())).unwrap_or_default();
         if headers.get_all(header::HOST).iter().count() > 1 {
@@ -54,7 +56,8 @@ impl Guard {
             return Err(Refusal::new(StatusCode::FORBIDDEN, "pages of other origins may not use this server"));
         }
         let path = uri.path();
-        let open = !(path.starts_with("/v1/") || path == "/metrics");
+        // Browsers ask what they may do without what they would do it with (Fetch standard, CORS-preflight fetch).
+        let open = !(path.starts_with("/v1/") || path == "/metrics") || method == Method::OPTIONS;
         match &self.token {
             Some(token) if !open && !is_given(token, headers, uri) => Err(Refusal::new(
                 StatusCode::UNAUTHORIZED,
@@ -67,11 +70,27 @@ impl Guard {
 }
 
 pub(super) async fn guard(State(guard): State<Guard>, request: Request, next: Next) -> Response {
-    let mut response = match guard.check(request.headers(), request.uri()) {
+    let checked = guard.check(request.method(), request.headers(), request.uri());
+    // An origin that passed is ours.
+    let origin = request.headers().get(header::ORIGIN).filter(|_| checked.is_ok()).cloned();
+    let preflight = request.headers().contains_key(header::ACCESS_CONTROL_REQUEST_METHOD);
+    let mut response = match checked {
         Ok(()) => next.run(request).await,
         Err(refusal) => refusal.into_response(),
     };
     let headers = response.headers_mut();
+    if let Some(origin) = origin {
+        headers.insert(header::ACCESS_CONTROL_ALLOW_ORIGIN, origin);
+        headers.append(header::VARY, header::HeaderValue::from_static("Origin"));
+        if preflight {
+            headers.insert(header::ACCESS_CONTROL_ALLOW_METHODS, header::HeaderValue::from_static("GET, POST, DELETE"));
+            let allowed = header::HeaderValue::from_static("authorization, content-type");
+            headers.insert(header::ACCESS_CONTROL_ALLOW_HEADERS, allowed);
+        } else {
+            let readable = header::HeaderValue::from_static("location, retry-after, vultus-session");
+            headers.insert(header::ACCESS_CONTROL_EXPOSE_HEADERS, readable);
+        }
+    }
     headers.insert(header::X_CONTENT_TYPE_OPTIONS, header::HeaderValue::from_static("nosniff"));
     headers.insert(header::REFERRER_POLICY, header::HeaderValue::from_static("no-referrer"));
     response
@@ -121,8 +140,12 @@ mod tests {
     use super::*;
 
     fn ask(guard: &Guard, path: &str, headers: &[(header::HeaderName, &str)]) -> Option<u16> {
+        ask_by(guard, &Method::GET, path, headers)
+    }
+
+    fn ask_by(guard: &Guard, method: &Method, path: &str, headers: &[(header::HeaderName, &str)]) -> Option<u16> {
         let map = headers.iter().map(|(name, value)| (name.clone(), value.parse().unwrap())).collect();
-        guard.check(&map, &path.parse().unwrap()).err().map(|refusal| refusal.status.as_u16())
+        guard.check(method, &map, &path.parse().unwrap()).err().map(|refusal| refusal.status.as_u16())
     }
 
     #[test]
@@ -167,7 +190,7 @@ mod tests {
         let mut map = HeaderMap::new();
         map.append(header::HOST, "localhost".parse().unwrap());
         map.append(header::HOST, "evil.example".parse().unwrap());
-        assert_eq!(guard.check(&map, &"/".parse().unwrap()).unwrap_err().status, 400);
+        assert_eq!(guard.check(&Method::GET, &map, &"/".parse().unwrap()).unwrap_err().status, 400);
     }
 
     #[test]
@@ -187,6 +210,14 @@ mod tests {
         ] {
             assert_eq!(ask(&guard, "/v1/stats", &[host.clone(), (header::AUTHORIZATION, value)]), want, "{value}");
         }
+        assert_eq!(
+            ask_by(&guard, &Method::OPTIONS, "/v1/whip", std::slice::from_ref(&host)),
+            None,
+            "a preflight has no token"
+        );
+        assert_eq!(ask_by(&guard, &Method::POST, "/v1/whip", std::slice::from_ref(&host)), Some(401));
+        let foreign = [host.clone(), (header::ORIGIN, "https://evil.example")];
+        assert_eq!(ask_by(&guard, &Method::OPTIONS, "/v1/whip", &foreign), Some(403));
         let socket = [host.clone(), (header::SEC_WEBSOCKET_PROTOCOL, "vultus.v1, bearer.s3cret")];
         assert_eq!(ask(&guard, "/v1/speak", &socket), None);
         assert_eq!(ask(&guard, "/v1/speak?rate=8000&token=s3cret", std::slice::from_ref(&host)), None);
@@ -202,7 +233,7 @@ mod tests {
             let passes = |path: &str, name: &header::HeaderName, value: String| {
                 let mut map = HeaderMap::new();
                 map.insert(name, header::HeaderValue::from_bytes(value.as_bytes()).unwrap());
-                guard.check(&map, &path.parse().unwrap()).is_ok()
+                guard.check(&Method::GET, &map, &path.parse().unwrap()).is_ok()
             };
             let (authorization, protocol) = (header::AUTHORIZATION, header::SEC_WEBSOCKET_PROTOCOL);
             assert!(passes("/v1/stats", &authorization, format!("Bearer {text}")), "{text}, as curl sends it");

@@ -36,8 +36,8 @@ pub(super) fn router(app: App, checks: Guard, measuring: bool) -> Router {
             signal::offer(role, kind, app, &line, wish, &headers, &body).await
         };
         router = router
-            .route(&format!("/v1/{kind}"), post(offer))
-            .route(&format!("/v1/{kind}/{{peer}}"), delete(signal::leave));
+            .route(&format!("/v1/{kind}"), post(offer).options(signal::endpoint_options))
+            .route(&format!("/v1/{kind}/{{peer}}"), delete(signal::leave).options(signal::session_options));
     }
     let router = router
         .route("/", get(page::index))

@@ -180,11 +180,14 @@ pub(crate) async fn start(weights: Option<&Path>, options: ServeOptions) -> Resu
     let address = listener.local_addr().context("cannot tell the server's address")?;
     let media = SocketAddr::new(options.media_bind.unwrap_or(options.listen.ip()), options.media_port);
     let weather = Weather { loss_percent: options.loss_percent, ..Weather::default() };
-    let transport = Transport::bind(Options { address: media, public_address: options.public_address, weather })
-        .await
-        .with_context(|| {
-            format!("cannot open UDP {media} for media; choose another by --media-port or --media-bind")
-        })?;
+    let transport = Transport::bind(Options {
+        address: media,
+        public_address: options.public_address,
+        weather,
+        ..Options::default()
+    })
+    .await
+    .with_context(|| format!("cannot open UDP {media} for media; choose another by --media-port or --media-bind"))?;
 
     let rooms = Rooms::new(studio, options.max_sessions);
     let (results, posted) = mpsc::channel(1);

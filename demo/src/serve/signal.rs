@@ -1,6 +1,7 @@
 //! Signalling: WHEP to watch, WHIP to bring a microphone, and one offer for both (the page's).
 //!
-//! WHIP is RFC 9725; WHEP is draft-ietf-wish-whep. Offers are complete: there is no trickle, so PATCH is not allowed.
+//! WHIP is RFC 9725; WHEP is draft-ietf-wish-whep. Offers are complete: there is neither trickle nor ICE restart, so PATCH is not allowed
+//! (RFC 9725 section 4.3), and neither is any other method but POST, DELETE and OPTIONS.
 
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::time::Instant;
@@ -10,7 +11,7 @@ use axum::extract::{Path, Query, State};
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use serde::Deserialize;
-use vultus::media::OpusReceiver;
+use vultus::media::{OpusPacket, OpusReceiver};
 
 use super::App;
 use super::lines::Line;
@@ -62,6 +63,18 @@ pub(super) fn intensity(value: f32) -> Result<f32, Refusal> {
     Err(Refusal::bad_request(format!("an intensity of {value} is out of range; give one from 1 to 3")))
 }
 
+const SDP: &str = "application/sdp";
+
+/// OPTIONS on where offers are posted: what a client may send there (RFC 9725 section 4.2). What a page of which origin may do, `guard` adds.
+pub(super) async fn endpoint_options() -> impl IntoResponse {
+    ([(header::ALLOW, "POST, OPTIONS"), (header::HeaderName::from_static("accept-post"), SDP)], ())
+}
+
+/// OPTIONS on what `Location` said.
+pub(super) async fn session_options() -> impl IntoResponse {
+    ([(header::ALLOW, "DELETE, OPTIONS")], ())
+}
+
 /// DELETE on what `Location` said.
 pub(super) async fn leave(State(app): State<App>, Path(id): Path<String>) -> Result<StatusCode, Refusal> {
     let gone = || Refusal::new(StatusCode::NOT_FOUND, "there is no such connection; it may have ended");
@@ -91,7 +104,7 @@ pub(super) async fn offer(
 ) -> Result<Response, Refusal> {
     let Query(wish) = wish.map_err(bad_query)?;
     let media = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
-    if !media.split(';').next().unwrap_or_default().trim().eq_ignore_ascii_case("application/sdp") {
+    if !media.split(';').next().unwrap_or_default().trim().eq_ignore_ascii_case(SDP) {
         let sentence = "send the offer as Content-Type: application/sdp";
         return Err(Refusal::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, sentence));
     }
@@ -110,7 +123,7 @@ pub(super) async fn offer(
     let id = place.id.clone();
     place.seat(peer);
     let headers = [
-        (header::CONTENT_TYPE, "application/sdp".to_owned()),
+        (header::CONTENT_TYPE, SDP.to_owned()),
         (header::LOCATION, format!("/v1/{kind}/{id}")),
         (header::HeaderName::from_static("vultus-session"), room.id.clone()),
     ];
@@ -131,12 +144,12 @@ impl Events {
 }
 
 impl PeerEvents for Events {
-    fn microphone(&self, packet: &[u8], _sequence: u16, timestamp: u32) {
+    fn microphone(&self, packet: &OpusPacket<'_>) {
         let Some(live) = self.room.upgrade().and_then(|room| room.live().ok()) else { return };
         let mut receiver = self.receiver.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(receiver) = receiver.as_mut() {
             // A packet that is no Opus counts as lost: the next one is concealed up to.
-            let _ = receiver.push(packet, timestamp, |pcm| live.hear(pcm.to_vec()));
+            let _ = receiver.push(packet, |pcm| live.hear(pcm.to_vec()));
         }
     }
 

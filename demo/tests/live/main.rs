@@ -1,8 +1,10 @@
 //! The live server from outside: who gets what status, what the speak socket says, and that sessions leave nothing behind.
 
 mod agent;
+mod clients;
 mod hostile;
 mod looped;
+mod methods;
 mod network;
 mod refusals;
 mod server;

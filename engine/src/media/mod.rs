@@ -12,6 +12,7 @@ mod h264_live;
 mod interleave;
 mod mp4;
 mod opus;
+mod opus_receiver;
 mod sound;
 mod yuv;
 
@@ -23,7 +24,8 @@ pub use atomic::{AtomicFile, output_place, remove_unfinished, sweep};
 pub use film::Film;
 pub use h264::{EncodedFrame, H264Encoder};
 pub use h264_live::{LIVE_BITS, LiveFrame, LiveH264Encoder};
-pub use opus::{OPUS_RATE, OpusEncoder, OpusReceiver};
+pub use opus::{OPUS_RATE, OpusEncoder};
+pub use opus_receiver::{OpusPacket, OpusReceiver};
 pub use sound::SoundCodec;
 pub use yuv::I420;
 

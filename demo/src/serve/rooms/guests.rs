@@ -132,6 +132,8 @@ impl Room {
         let guests = lock(&self.hub.guests);
         if let Ok(live) = self.live() {
             live.set_watched(guests.values().any(|guest| guest.watches && guest.connected));
+            // Everybody gets the same pictures, so one who takes short units only decides for all.
+            live.set_short_units(guests.values().filter_map(Guest::watching).any(|peer| peer.takes_short_units()));
         }
     }
 }

@@ -185,7 +185,7 @@ mod tests {
     struct Told(Mutex<Vec<u32>>);
 
     impl PeerEvents for Told {
-        fn microphone(&self, _: &[u8], _: u16, _: u32) {}
+        fn microphone(&self, _: &vultus::media::OpusPacket<'_>) {}
         fn key_frame_wanted(&self) {}
         fn bitrate(&self, bits_per_second: u32) {
             self.0.lock().unwrap().push(bits_per_second);

@@ -11,7 +11,7 @@ use std::pin::Pin;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use tokio::sync::Notify;
 use webrtc::runtime::{
@@ -19,8 +19,9 @@ use webrtc::runtime::{
     Transmit,
 };
 
+use super::arrivals::Life;
 use super::mux::{Inbox, Mux};
-use super::stun::Key;
+use super::stun::{self, Key};
 
 /// Sees every datagram that leaves for a peer.
 pub(super) type Departures = Arc<dyn Fn(&[u8]) + Send + Sync>;
@@ -34,6 +35,7 @@ struct Lane {
     /// The handshake is done.
     connected: AtomicBool,
     departures: Departures,
+    life: Arc<Life>,
     gone: Arc<Notify>,
 }
 
@@ -62,6 +64,10 @@ impl AsyncUdpSocket for Lane {
         let received = self.inbox.lock().unwrap_or_else(PoisonError::into_inner).poll(cx);
         // A lane that was taken out of the mux stays silent: the stack learns of its end when it is closed.
         let Poll::Ready(Some((from, datagram))) = received else { return Poll::Pending };
+        // Checks that nobody signed do not get here.
+        if stun::request(&datagram).is_some() {
+            self.life.sign(Instant::now());
+        }
         let length = datagram.len().min(buffers[0].len());
         buffers[0][..length].copy_from_slice(&datagram[..length]);
         meta[0] = RecvMeta::default();
@@ -92,6 +98,7 @@ pub(super) struct LaneRuntime {
     pub(super) ufrag: String,
     pub(super) password: String,
     pub(super) departures: Departures,
+    pub(super) life: Arc<Life>,
     /// Told when the stack has let go of the socket.
     pub(super) gone: Arc<Notify>,
 }
@@ -113,6 +120,7 @@ impl Runtime for LaneRuntime {
             inbox,
             connected: AtomicBool::new(false),
             departures: self.departures.clone(),
+            life: self.life.clone(),
             gone: self.gone.clone(),
         }))
     }

@@ -8,6 +8,7 @@
 //!
 //! Nothing here knows HTTP, sessions or codecs' insides; nothing outside knows ICE, DTLS or RTP.
 
+mod arrivals;
 mod dtls;
 mod feedback;
 mod gate;
@@ -28,12 +29,17 @@ mod weather;
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use self::mux::{Mux, Running};
 pub(crate) use self::peer::Peer;
 pub(crate) use self::weather::Weather;
+pub(crate) use vultus::media::OpusPacket;
 pub(crate) use vultus::stream::live::{VideoUnit, VoiceUnit};
+
+/// A peer that nothing authentic comes from for so long is gone. It is the time after which a client would stop sending as well (RFC 7675
+/// section 5.1): it checks every four to six seconds, and five checks may get lost.
+pub(crate) const PATIENCE: Duration = Duration::from_secs(30);
 
 /// What a peer comes for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -50,9 +56,9 @@ pub(crate) enum Role {
 ///
 /// A peer holds its events until it is dropped, so events that hold their peer must let go of it when they are `closed`.
 pub(crate) trait PeerEvents: Send + Sync + 'static {
-    /// One Opus packet of the microphone, in the order of arrival, which may not be the order of its sequence numbers. These also skip what
-    /// browsers send to probe the path (empty packets, which are not passed on): whether sound is missing, the timestamps tell (48 kHz).
-    fn microphone(&self, packet: &[u8], sequence: u16, timestamp: u32);
+    /// One Opus packet of the microphone, in the order of arrival, which may not be the order of its sequence numbers. Empty packets, which
+    /// browsers send to probe the path, are not passed on, but have their sequence numbers.
+    fn microphone(&self, packet: &OpusPacket<'_>);
     /// The peer cannot go on without a key frame: it joined, asked for one (PLI, FIR), or a unit had to be dropped.
     fn key_frame_wanted(&self);
     /// What the path to this peer carries, whenever the estimate moves by more than a twentieth.
@@ -99,6 +105,8 @@ pub(crate) struct Options {
     pub(crate) public_address: Option<IpAddr>,
     /// Simulated loss and delay.
     pub(crate) weather: Weather,
+    /// How long a peer may be silent.
+    pub(crate) patience: Duration,
 }
 
 impl Default for Options {
@@ -107,6 +115,7 @@ impl Default for Options {
             address: SocketAddr::from((Ipv4Addr::LOCALHOST, 0)),
             public_address: None,
             weather: Weather::default(),
+            patience: PATIENCE,
         }
     }
 }
@@ -116,6 +125,7 @@ pub(crate) struct Transport {
     mux: Arc<Mux>,
     /// Where browsers send to: what the answers say.
     candidates: Vec<SocketAddr>,
+    patience: Duration,
     _running: Running,
 }
 
@@ -130,7 +140,7 @@ impl Transport {
             None => vec![options.address.ip()],
         };
         let candidates = addresses.into_iter().map(|address| SocketAddr::new(address, port)).collect();
-        Ok(Transport { mux, candidates, _running: running })
+        Ok(Transport { mux, candidates, patience: options.patience, _running: running })
     }
 
     /// Whether an offer fits the role: to be asked before anything is prepared for it.
@@ -146,9 +156,9 @@ impl Transport {
         events: Arc<dyn PeerEvents>,
     ) -> Result<(Peer, String), SignalError> {
         let offer = sdp::Offer::read(role, offer)?;
-        let (mux, candidates) = (self.mux.clone(), self.candidates.clone());
+        let (mux, candidates, patience) = (self.mux.clone(), self.candidates.clone(), self.patience);
         // In a task of its own, so that a caller who goes away half-way (an HTTP client that hangs up) leaves no half connection behind.
-        let accepted = tokio::spawn(async move { peer::accept(&mux, &candidates, &offer, events).await });
+        let accepted = tokio::spawn(async move { peer::accept(&mux, &candidates, &offer, events, patience).await });
         accepted.await.map_err(|error| SignalError::Internal(format!("the connection could not be set up: {error}")))?
     }
 

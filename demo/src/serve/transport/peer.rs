@@ -21,33 +21,31 @@ use rtc::rtp_transceiver::rtp_sender::{
 use tokio::sync::{Notify, mpsc, watch};
 use tokio::task::JoinSet;
 use webrtc::media_stream::track_local::static_rtp::TrackLocalStaticRTP;
-use webrtc::media_stream::track_remote::{TrackRemote, TrackRemoteEvent};
 use webrtc::peer_connection::{
     PeerConnection, PeerConnectionBuilder, PeerConnectionEventHandler, RTCIceGatheringState, RTCPeerConnectionState,
     RTCSessionDescription,
 };
 
+use super::arrivals::{self, Life};
 use super::lane::LaneRuntime;
 use super::mux::Mux;
-use super::sdp::{Codec, Offer};
+use super::sdp::{Codec, OPUS, Offer, PLAYOUT_DELAY, STACK_H264};
 use super::send::{self, Marks, Outgoing, Pictures};
 use super::{PeerEvents, SignalError, VideoUnit, VoiceUnit, dtls, feedback};
 
 /// A browser that was answered has to be connected by then; until then it holds a place that others may want.
 const TO_CONNECT: Duration = Duration::from_secs(8);
-/// A browser that is silent for so long is gone; it checks its consent every few seconds at the latest and sends feedback much more often.
-const SILENCE: Duration = Duration::from_secs(5);
 /// Gathering is one local address; it takes no time, unless the stack died.
 const TO_GATHER: Duration = Duration::from_secs(3);
 /// The stack says goodbye (DTLS close_notify) and ends its task; it is cut off when it takes longer.
 const TO_CLOSE: Duration = Duration::from_secs(2);
-const PLAYOUT_DELAY: &str = "http://www.webrtc.org/experiments/rtp-hdrext/playout-delay";
 const VIDEO_FEEDBACK: [(&str, &str); 3] = [("nack", ""), ("nack", "pli"), ("ccm", "fir")];
 
 /// A peer that was answered. Dropping it closes it without waiting for the end.
 pub(crate) struct Peer {
     pictures: Option<Pictures>,
     voice: Option<mpsc::Sender<VoiceUnit>>,
+    short_units: bool,
     live: Arc<AtomicBool>,
     events: Arc<dyn PeerEvents>,
     stop: watch::Sender<bool>,
@@ -71,6 +69,11 @@ impl Peer {
         }
     }
 
+    /// Whether each H.264 unit has to fit into one packet, for which the encoder has to care. Pictures with longer units are left out.
+    pub(crate) fn takes_short_units(&self) -> bool {
+        self.short_units
+    }
+
     /// Says goodbye to the browser and frees everything; `closed` was called when this returns.
     pub(crate) async fn close(&self) {
         self.stop.send_replace(true);
@@ -88,9 +91,6 @@ impl Drop for Peer {
 struct Handler {
     gathered: watch::Sender<bool>,
     state: watch::Sender<RTCPeerConnectionState>,
-    microphone: bool,
-    events: Arc<dyn PeerEvents>,
-    tasks: Tasks,
 }
 
 type Tasks = Arc<Mutex<JoinSet<()>>>;
@@ -104,24 +104,6 @@ impl PeerConnectionEventHandler for Handler {
     async fn on_connection_state_change(&self, state: RTCPeerConnectionState) {
         self.state.send_replace(state);
     }
-
-    async fn on_track(&self, track: Arc<dyn TrackRemote>) {
-        if self.microphone && track.kind().await == RtpCodecKind::Audio {
-            let events = self.events.clone();
-            spawn(&self.tasks, async move {
-                while let Some(event) = track.poll().await {
-                    match event {
-                        // Empty packets only probe the path.
-                        TrackRemoteEvent::OnRtpPacket(packet) if !packet.payload.is_empty() => {
-                            events.microphone(&packet.payload, packet.header.sequence_number, packet.header.timestamp);
-                        }
-                        TrackRemoteEvent::OnEnded => break,
-                        _ => {}
-                    }
-                }
-            });
-        }
-    }
 }
 
 fn spawn(tasks: &Tasks, task: impl Future<Output = ()> + Send + 'static) {
@@ -134,6 +116,7 @@ pub(super) async fn accept(
     candidates: &[SocketAddr],
     offer: &Offer,
     events: Arc<dyn PeerEvents>,
+    patience: Duration,
 ) -> Result<(Peer, String), SignalError> {
     let (ufrag, password) = (random_word(16), random_word(32));
     let (gathered, mut is_gathered) = watch::channel(false);
@@ -141,10 +124,12 @@ pub(super) async fn accept(
     let tasks = Tasks::default();
     let ssrc = rand::random_range(1..u32::MAX / 2);
     let (marks, goodbye) = (Marks::new(ssrc, events.clone()), Arc::new(Notify::new()));
+    let life = Arc::new(Life::new(std::time::Instant::now()));
     let runtime = LaneRuntime {
         mux: mux.clone(),
         ufrag: ufrag.clone(),
         password: password.clone(),
+        life: life.clone(),
         gone: goodbye.clone(),
         departures: Arc::new({
             let (marks, goodbye) = (marks.clone(), goodbye.clone());
@@ -157,25 +142,34 @@ pub(super) async fn accept(
         }),
     };
     let mut media = media_engine(offer).map_err(internal)?;
-    let registry = configure_nack(Registry::new(), &mut media);
-    let registry = configure_rtcp_reports(configure_twcc_receiver_only(registry, &mut media).map_err(internal)?);
+    let mut registry = configure_nack(Registry::new(), &mut media);
+    if offer.transport_cc {
+        registry = configure_twcc_receiver_only(registry, &mut media).map_err(internal)?;
+    }
+    let registry = configure_rtcp_reports(registry);
+    let microphone = offer.audio.as_ref().filter(|_| offer.microphone).map(|codec| {
+        let (queue, packets) = arrivals::microphone_queue();
+        spawn(&tasks, arrivals::hear(packets, events.clone()));
+        (codec.payload, queue)
+    });
+    let registry = arrivals::listen(feedback::listen(registry, &events), life.clone(), microphone);
     let settings = SettingEngineBuilder::new()
         .with_lite(true)
         .with_include_loopback_candidate(true)
         .with_multicast_dns_mode(rtc::ice::mdns::MulticastDnsMode::Disabled)
         // The browser opens DTLS in the first flight after its check; a lite side that opens it waits for its own timer first.
-        .with_answering_dtls_role(RTCDtlsRole::Server)
-        .with_ice_timeouts(Some(SILENCE), Some(SILENCE), None)
+        .with_answering_dtls_role(if offer.passive { RTCDtlsRole::Client } else { RTCDtlsRole::Server })
+        // The stack counts nothing but checks as life, so that it is asked for no opinion: `Life` has one.
+        .with_ice_timeouts(Some(Duration::ZERO), Some(Duration::ZERO), None)
         .with_ice_credentials(ufrag, password)
         .build();
-    let handler =
-        Handler { gathered, state, microphone: offer.microphone, events: events.clone(), tasks: tasks.clone() };
+    let handler = Handler { gathered, state };
     // The stack's own socket lives for a moment and only lends its address, so loopback serves wherever the port is bound.
     let lent = if mux.local().is_ipv6() { IpAddr::from(Ipv6Addr::LOCALHOST) } else { Ipv4Addr::LOCALHOST.into() };
     let connection = PeerConnectionBuilder::new()
         .with_media_engine(media)
         .with_setting_engine(settings)
-        .with_interceptor_registry(feedback::listen(registry, &events))
+        .with_interceptor_registry(registry)
         .with_handler(Arc::new(handler))
         .with_runtime(Arc::new(runtime))
         .with_udp_addrs(vec![SocketAddr::new(lent, 0)])
@@ -191,10 +185,12 @@ pub(super) async fn accept(
             let (stop, stopped) = watch::channel(false);
             let (ended_now, ended) = watch::channel(false);
             let (pictures, picture_queue) = Pictures::new();
+            let short_units = offer.video.as_ref().is_some_and(|codec| codec.single_units);
             let (voices, voice_queue) = send::voice_queue();
             let peer = Peer {
                 pictures: video.is_some().then_some(pictures),
                 voice: voice.is_some().then_some(voices),
+                short_units,
                 live: live.clone(),
                 events: events.clone(),
                 stop,
@@ -203,7 +199,7 @@ pub(super) async fn accept(
             let (sending, sending_live, sending_events) = (tasks.clone(), live.clone(), events.clone());
             let start = move || {
                 if let Some(out) = video {
-                    spawn(&sending, send::send_pictures(out, picture_queue, marks));
+                    spawn(&sending, send::send_pictures(out, picture_queue, marks, short_units));
                 }
                 if let Some(out) = voice {
                     spawn(&sending, send::send_voice(out, voice_queue));
@@ -213,7 +209,7 @@ pub(super) async fn accept(
                 sending_events.key_frame_wanted();
             };
             tokio::spawn(async move {
-                let why = live_until_gone(states, &goodbye, stopped, start).await;
+                let why = live_until_gone(states, &goodbye, stopped, start, &life, patience).await;
                 live.store(false, Relaxed);
                 tasks.lock().unwrap_or_else(PoisonError::into_inner).abort_all();
                 let _ = tokio::time::timeout(TO_CLOSE, connection.close()).await;
@@ -238,12 +234,13 @@ async fn live_until_gone(
     goodbye: &Notify,
     mut stopped: watch::Receiver<bool>,
     start: impl FnOnce(),
+    life: &Life,
+    patience: Duration,
 ) -> &'static str {
-    use RTCPeerConnectionState::{Closed, Connected, Disconnected, Failed};
+    use RTCPeerConnectionState::{Closed, Connected, Failed};
     let gone = |state: &RTCPeerConnectionState| match state {
         Closed => Some("the browser hung up"),
         Failed => Some("the connection failed"),
-        Disconnected => Some("the browser fell silent"),
         _ => None,
     };
     let connected = states.wait_for(|state| *state == Connected || gone(state).is_some());
@@ -259,6 +256,7 @@ async fn live_until_gone(
     tokio::select! {
         state = states.wait_for(|state| gone(state).is_some()) => state.ok().and_then(|state| gone(&state)).unwrap_or("the connection failed"),
         () = goodbye.notified() => "the browser hung up",
+        () = life.ends(patience) => "the browser fell silent",
         _ = stopped.wait_for(|stop| *stop) => "it was closed here",
     }
 }
@@ -278,13 +276,21 @@ async fn negotiate(
     let mut video = None;
     if let Some(codec) = &offer.video {
         video = Some(
-            add(connection, RtpCodecKind::Video, "picture", video_codec(codec), ssrc, codec.rtx.map(|_| ssrc + 1))
-                .await?,
+            add(
+                connection,
+                RtpCodecKind::Video,
+                "picture",
+                video_codec(codec),
+                ssrc,
+                codec.rtx.map(|_| ssrc + 1),
+                offer.playout_delay,
+            )
+            .await?,
         );
     }
     let mut voice = None;
     if let Some(codec) = offer.audio.as_ref().filter(|_| offer.voice) {
-        voice = Some(add(connection, RtpCodecKind::Audio, "voice", audio_codec(codec), ssrc + 2, None).await?);
+        voice = Some(add(connection, RtpCodecKind::Audio, "voice", audio_codec(codec), ssrc + 2, None, None).await?);
     }
     let answer = connection.create_answer(None).await.map_err(internal)?;
     connection.set_local_description(answer).await.map_err(internal)?;
@@ -302,6 +308,7 @@ async fn add(
     codec: RTCRtpCodecParameters,
     ssrc: u32,
     rtx: Option<u32>,
+    playout_delay: Option<u8>,
 ) -> Result<Outgoing, SignalError> {
     let coding = RTCRtpCodingParameters {
         ssrc: Some(ssrc),
@@ -316,15 +323,8 @@ async fn add(
     };
     let track = MediaStreamTrack::new(format!("vultus-{name}"), name.to_owned(), name.to_owned(), kind, vec![encoding]);
     let track = Arc::new(TrackLocalStaticRTP::new(track));
-    let sender = connection.add_track(track.clone()).await.map_err(internal)?;
-    let negotiated = sender.get_parameters().await.map_err(internal)?.rtp_parameters;
-    let playout_delay = negotiated.header_extensions.iter().find(|extension| extension.uri == PLAYOUT_DELAY);
-    Ok(Outgoing {
-        track,
-        ssrc,
-        payload_type: codec.payload_type,
-        playout_delay: playout_delay.and_then(|e| u8::try_from(e.id).ok()),
-    })
+    connection.add_track(track.clone()).await.map_err(internal)?;
+    Ok(Outgoing { track, ssrc, payload_type: codec.payload_type, playout_delay })
 }
 
 /// Knows exactly the codecs that the offer has and we use, by the offer's own numbers.
@@ -338,11 +338,10 @@ fn media_engine(offer: &Offer) -> rtc::shared::error::Result<MediaEngine> {
                 RtpCodecKind::Video,
             )?;
         }
-        media.register_header_extension(
-            RTCRtpHeaderExtensionCapability { uri: PLAYOUT_DELAY.to_owned() },
-            RtpCodecKind::Video,
-            None,
-        )?;
+        if offer.playout_delay.is_some() {
+            let uri = PLAYOUT_DELAY.to_owned();
+            media.register_header_extension(RTCRtpHeaderExtensionCapability { uri }, RtpCodecKind::Video, None)?;
+        }
     }
     if let Some(codec) = &offer.audio {
         media.register_codec(audio_codec(codec), RtpCodecKind::Audio)?;
@@ -351,7 +350,7 @@ fn media_engine(offer: &Offer) -> rtc::shared::error::Result<MediaEngine> {
 }
 
 fn video_codec(codec: &Codec) -> RTCRtpCodecParameters {
-    let mut parameters = parameters(MIME_TYPE_H264, 90_000, 0, codec.fmtp.clone(), codec.payload);
+    let mut parameters = parameters(MIME_TYPE_H264, 90_000, 0, STACK_H264.to_owned(), codec.payload);
     parameters.rtp_codec.rtcp_feedback = VIDEO_FEEDBACK
         .map(|(typ, parameter)| RTCPFeedback { typ: typ.to_owned(), parameter: parameter.to_owned() })
         .to_vec();
@@ -359,8 +358,7 @@ fn video_codec(codec: &Codec) -> RTCRtpCodecParameters {
 }
 
 fn audio_codec(codec: &Codec) -> RTCRtpCodecParameters {
-    // Whatever the browser prefers, it may send packets of 10 ms, and should send what repairs a lost one.
-    parameters(MIME_TYPE_OPUS, 48_000, 2, "minptime=10;useinbandfec=1".to_owned(), codec.payload)
+    parameters(MIME_TYPE_OPUS, 48_000, 2, OPUS.to_owned(), codec.payload)
 }
 
 fn parameters(

@@ -98,13 +98,20 @@ impl Outgoing {
     }
 }
 
-/// Sends pictures until the queue or the connection ends.
-pub(super) async fn send_pictures(out: Outgoing, mut queue: mpsc::Receiver<VideoUnit>, marks: Arc<Marks>) {
+/// Sends pictures until the queue or the connection ends: in packets of any kind (packetization mode 1), or one unit in each (mode 0).
+pub(super) async fn send_pictures(
+    out: Outgoing,
+    mut queue: mpsc::Receiver<VideoUnit>,
+    marks: Arc<Marks>,
+    short_units: bool,
+) {
     let (mut payloader, mut sequence) = (H264Payloader::default(), rand::random());
     while let Some(unit) = queue.recv().await {
         // 48 kHz to 90 kHz.
         let timestamp = (unit.clock * 15 / 8) as u32;
-        let Ok(payloads) = payloader.payload(PAYLOAD, &unit.data) else { continue };
+        let payloads = if short_units { single_units(&unit.data) } else { payloader.payload(PAYLOAD, &unit.data).ok() };
+        // Pictures with a unit that is too long come until the encoder has heard of this peer, and then a key frame.
+        let Some(payloads) = payloads else { continue };
         marks.expect(timestamp, unit.heard);
         let last = payloads.len().saturating_sub(1);
         for (at, payload) in payloads.into_iter().enumerate() {
@@ -113,6 +120,33 @@ pub(super) async fn send_pictures(out: Outgoing, mut queue: mpsc::Receiver<Video
             }
         }
     }
+}
+
+/// The units of a picture (H.264, annex B), or nothing if one does not fit into a packet.
+fn single_units(data: &Bytes) -> Option<Vec<Bytes>> {
+    let mut units = Vec::new();
+    let mut begin = None;
+    let mut at = 0;
+    while at <= data.len() {
+        let ends = at == data.len() || data[at..].starts_with(&[0, 0, 1]);
+        if let Some(from) = begin.filter(|_| ends) {
+            // The zero that makes a start code longer, and those that may follow a unit, belong to none (B.1).
+            let length = data[from..at].iter().rposition(|byte| *byte != 0).map_or(0, |last| last + 1);
+            if length > PAYLOAD {
+                return None;
+            }
+            if length > 0 {
+                units.push(data.slice(from..from + length));
+            }
+        }
+        if ends {
+            at += 3;
+            begin = Some(at);
+        } else {
+            at += 1;
+        }
+    }
+    Some(units)
 }
 
 /// Sends voice until the queue or the connection ends.
@@ -191,5 +225,18 @@ mod tests {
         assert!(!pictures.push(unit(true)));
         assert_eq!(queue.len(), PICTURES);
         assert!(pictures.push(unit(true)), "even a key frame has to wait for room");
+    }
+
+    #[test]
+    fn a_unit_a_packet() {
+        let long = [&[0, 0, 1, 0x65][..], &[7; PAYLOAD - 1]].concat();
+        let data = [&[0, 0, 0, 1, 0x67, 1, 2, 0, 0, 0, 1, 0x68, 3, 0][..], &long].concat();
+        let units = single_units(&data.into()).unwrap();
+        assert_eq!(units.iter().map(|unit| unit[..].len()).collect::<Vec<_>>(), [3, 2, PAYLOAD]);
+        assert!(units[0] == [0x67, 1, 2][..] && units[1] == [0x68, 3][..] && units[2][..] == long[3..]);
+        assert!(single_units(&[&long[..], &[7]].concat().into()).is_none());
+        assert_eq!(single_units(&Bytes::from_static(&[1, 2, 3])), Some(Vec::new()));
+        assert_eq!(single_units(&Bytes::new()), Some(Vec::new()));
+        assert_eq!(single_units(&Bytes::from_static(&[0, 0, 1])), Some(Vec::new()));
     }
 }

@@ -123,6 +123,7 @@ struct Shared {
     refused: AtomicUsize,
     // Not commands: a queue that is full must not keep a browser without pictures.
     watched: AtomicBool,
+    short_units: AtomicBool,
     key_frame: AtomicBool,
     /// Interrupts so far. Neither a command: an interrupt must not wait behind the speech that it is to stop.
     interrupts: AtomicU64,
@@ -240,6 +241,11 @@ impl LiveSession {
     /// Whether anybody watches: otherwise nothing is drawn or encoded, and in silence nothing moves. At first nobody does.
     pub fn set_watched(&self, watched: bool) {
         self.shared.watched.store(watched, Ordering::Relaxed);
+    }
+
+    /// Whether somebody watches who takes units of one packet only ([`crate::media::LiveH264Encoder::set_short_units`]).
+    pub fn set_short_units(&self, short: bool) {
+        self.shared.short_units.store(short, Ordering::Relaxed);
     }
 
     /// How the session is doing, as of the last second.

@@ -128,6 +128,7 @@ impl Worker {
     fn look_who_watches(&mut self) {
         let watched = self.shared.watched.load(Ordering::Relaxed);
         let joined = watched && !self.watched;
+        self.video.set_short_units(self.shared.short_units.load(Ordering::Relaxed));
         if watched != self.watched {
             self.watched = watched;
             self.session.set_watched(watched);

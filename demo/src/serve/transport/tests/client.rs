@@ -22,7 +22,7 @@ use webrtc::peer_connection::{
     RTCSessionDescription,
 };
 
-use super::super::{PeerEvents, Role, VideoUnit, VoiceUnit};
+use super::super::{OpusPacket, PeerEvents, Role, VideoUnit, VoiceUnit};
 use super::wire::Wire;
 
 /// Waits for a condition that must come; the time is a guard against waiting for ever, not a figure.
@@ -57,8 +57,8 @@ impl Log {
 }
 
 impl PeerEvents for Log {
-    fn microphone(&self, packet: &[u8], sequence: u16, timestamp: u32) {
-        self.microphone.lock().unwrap().push((packet.to_vec(), sequence, timestamp));
+    fn microphone(&self, packet: &OpusPacket<'_>) {
+        self.microphone.lock().unwrap().push((packet.data.to_vec(), packet.sequence, packet.timestamp));
     }
 
     fn key_frame_wanted(&self) {
@@ -140,12 +140,22 @@ impl Client {
     }
 
     pub(super) async fn at(address: &'static str, role: Role) -> Client {
+        Client::with(address, role, None).await
+    }
+
+    /// A client that makes no checks once it is connected.
+    pub(super) async fn without_checks(role: Role) -> Client {
+        Client::with("127.0.0.1:0", role, Some(Duration::from_secs(3600))).await
+    }
+
+    async fn with(address: &'static str, role: Role, check_every: Option<Duration>) -> Client {
         let mut media = MediaEngine::default();
         media.register_default_codecs().unwrap();
         let registry = register_default_interceptors(Registry::new(), &mut media).unwrap();
         let settings = SettingEngineBuilder::new()
             .with_include_loopback_candidate(true)
             .with_multicast_dns_mode(rtc::ice::mdns::MulticastDnsMode::Disabled)
+            .with_ice_timeouts(None, None, check_every)
             .build();
         let (gathered, mut is_gathered) = watch::channel(false);
         let (is_connected, connected) = watch::channel(false);
@@ -218,6 +228,13 @@ impl Client {
     /// Waits until pictures and voice can come: that may be a moment after the server is ready to send them.
     pub(super) async fn ready(&self) {
         self.connected.clone().wait_for(|connected| *connected).await.unwrap();
+    }
+
+    /// Where it sends from.
+    pub(super) fn address(&self) -> std::net::SocketAddr {
+        let line = self.offer.lines().find(|line| line.starts_with("a=candidate:")).unwrap();
+        let words: Vec<&str> = line.split(' ').collect();
+        format!("{}:{}", words[4], words[5]).parse().unwrap()
     }
 
     /// One packet of the microphone.
