@@ -237,9 +237,13 @@ impl LiveMix {
     /// For interleaved sound of this many channels at `rate` Hz. No channels count as one.
     pub fn new(rate: u32, channels: usize) -> Self {
         let channels = channels.max(1);
-        let plain = vec![1.0 / channels as f32; channels];
-        let weights = Weights::plain(&plain);
-        Self { watch: Watch::new(rate, &plain), from: weights.clone(), to: weights, mono: Vec::new() }
+        Self::of(rate, &vec![1.0 / channels as f32; channels])
+    }
+
+    /// For interleaved sound at `rate` Hz whose channels have these weights in the plain mix.
+    pub(super) fn of(rate: u32, plain: &[f32]) -> Self {
+        let weights = Weights::plain(plain);
+        Self { watch: Watch::new(rate, plain), from: weights.clone(), to: weights, mono: Vec::new() }
     }
 
     /// Channels of what goes in.

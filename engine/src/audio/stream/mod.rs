@@ -12,6 +12,7 @@ use symphonia::core::audio::{Channels, Position};
 use thiserror::Error;
 
 use super::fold::stereo_weights;
+use super::mix::LiveMix;
 use wav::Found;
 
 pub use sample::SampleFormat;
@@ -170,7 +171,7 @@ enum State {
 pub struct SoundStream {
     promise: Promise,
     layout: Layout,
-    weights: Vec<f32>,
+    mix: LiveMix,
     state: State,
     /// The WAV file's samples are an odd number of bytes.
     pad: bool,
@@ -180,7 +181,6 @@ pub struct SoundStream {
     at: u64,
     notes: StreamNotes,
     samples: Vec<f32>,
-    mono: Vec<f32>,
 }
 
 impl SoundStream {
@@ -196,14 +196,13 @@ impl SoundStream {
         Self {
             promise,
             layout,
-            weights: weights(&layout),
+            mix: mix(&layout),
             state: State::Sound { left: None },
             pad: false,
             held: Vec::new(),
             at: 0,
             notes: StreamNotes::default(),
             samples: Vec::new(),
-            mono: Vec::new(),
         }
     }
 
@@ -398,7 +397,7 @@ impl SoundStream {
         check("rate", layout.rate.to_string(), rate.map(|it| it.to_string()))?;
         check("channels", layout.channels.to_string(), channels.map(|it| it.to_string()))?;
         self.layout = layout;
-        self.weights = weights(&layout);
+        self.mix = mix(&layout);
         Ok(())
     }
 
@@ -420,24 +419,22 @@ impl SoundStream {
                 sound(self.layout.rate, &self.samples);
                 continue;
             }
-            self.mono.clear();
-            let frames = self.samples.chunks_exact(self.weights.len());
-            self.mono.extend(frames.map(|frame| frame.iter().zip(&self.weights).map(|(x, w)| x * w).sum::<f32>()));
-            sound(self.layout.rate, &self.mono);
+            sound(self.layout.rate, self.mix.mix(&self.samples));
         }
         whole
     }
 }
 
-/// What each channel gives to the one that is heard.
-fn weights(layout: &Layout) -> Vec<f32> {
+/// Many channels to one, so that no voice is lost.
+fn mix(layout: &Layout) -> LiveMix {
     let count = usize::from(layout.channels);
     let known = layout.mask.map(|mask| Position::from_bits_truncate(mask.into()));
     let channels = match known {
         Some(positions) if positions.iter().count() == count => Channels::Positioned(positions),
         _ => Channels::Discrete(layout.channels),
     };
-    stereo_weights(&channels).iter().map(|[left, right]| 0.5 * (left + right)).collect()
+    let plain: Vec<f32> = stereo_weights(&channels).iter().map(|[left, right]| 0.5 * (left + right)).collect();
+    LiveMix::of(layout.rate, &plain)
 }
 
 #[cfg(test)]

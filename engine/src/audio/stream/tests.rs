@@ -210,6 +210,17 @@ fn two_channels_are_one_voice() {
 }
 
 #[test]
+fn a_voice_that_plain_mixing_loses_is_heard() {
+    // In both channels, one of them upside down.
+    let tone = (0..24_000).map(|n| (9000.0 * (n as f32 * 0.2).sin()) as i16);
+    let data = pcm(tone.flat_map(|x| [x, -x]));
+    let bytes = wav_of(&fmt(1, 2, 24_000, 16), &[], &data, data.len() as u32, &[]);
+    let (heard, _) = hear(Promise::default(), &bytes.chunks(4063).collect::<Vec<_>>()).unwrap();
+    let loudest = heard[12_000..].iter().map(|(_, x)| x.abs()).max();
+    assert!(loudest > Some(4000), "{loudest:?} is left of 9000");
+}
+
+#[test]
 fn what_contradicts_or_cannot_be_read_is_named_with_its_byte() {
     let promise = Promise { format: Some(SampleFormat::S16Le), rate: Some(24_000), channels: Some(1) };
     assert_eq!(hear(promise, &[&wav(24_000, &[1])]).unwrap().0, expect(24_000, [1]));
