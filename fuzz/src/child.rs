@@ -137,7 +137,8 @@ impl Feeder {
         self.slowest = self.slowest.max(self.start.elapsed() - began);
         self.fed += 1;
         // A panic on another thread counts too.
-        if let Some(panic) = PANIC.lock().unwrap_or_else(|e| e.into_inner()).take() {
+        let panic = PANIC.lock().unwrap_or_else(|e| e.into_inner()).take();
+        if let Some(panic) = panic.filter(|_| outcome.is_err() || !self.target.guarded) {
             eprintln!("{panic}");
             return Ok(None);
         }
