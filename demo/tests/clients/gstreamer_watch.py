@@ -28,6 +28,10 @@ class Viewer:
         self.webrtc = Gst.ElementFactory.make("webrtcbin")
         assert self.webrtc, "GStreamer has no webrtcbin: install gstreamer1.0-plugins-bad and gstreamer1.0-nice"
         self.webrtc.set_property("bundle-policy", GstWebRTC.WebRTCBundlePolicy.MAX_BUNDLE)
+        # The server is on loopback, which is not gathered otherwise.
+        # (Kept, because letting go of it here takes it from webrtcbin too.)
+        self.ice = self.webrtc.get_property("ice-agent")
+        self.ice.emit("add-local-ip-address", "127.0.0.1")
         self.pipeline.add(self.webrtc)
         self.webrtc.connect("pad-added", self.on_pad)
         self.webrtc.connect("notify::ice-gathering-state", self.on_gathering)

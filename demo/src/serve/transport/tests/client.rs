@@ -230,13 +230,6 @@ impl Client {
         self.connected.clone().wait_for(|connected| *connected).await.unwrap();
     }
 
-    /// Where it sends from.
-    pub(super) fn address(&self) -> std::net::SocketAddr {
-        let line = self.offer.lines().find(|line| line.starts_with("a=candidate:")).unwrap();
-        let words: Vec<&str> = line.split(' ').collect();
-        format!("{}:{}", words[4], words[5]).parse().unwrap()
-    }
-
     /// One packet of the microphone.
     pub(super) async fn speak(&self, payload: &[u8], sequence: u16, timestamp: u32) {
         let mut packet = Packet { payload: Bytes::copy_from_slice(payload), ..Packet::default() };
