@@ -64,7 +64,11 @@ fn sounds_that_are_none() {
     fs::write(path.join("letter.wav"), "Dear Sir or Madam,\n").unwrap();
     fs::write(path.join("empty.mp3"), "").unwrap();
     fs::write(path.join("silent.wav"), wav(16_000, &[])).unwrap();
-    fails(path, &["coeffs", "letter.wav", "-o", "out.json"], &["letter.wav is not a sound file", "convert it to WAV"]);
+    fails(
+        path,
+        &["coeffs", "letter.wav", "-o", "out.json"],
+        &["letter.wav is not a sound that can be read", "ffmpeg -i letter.wav -vn speech.wav"],
+    );
     fails(path, &["coeffs", "empty.mp3", "-o", "out.json"], &["empty.mp3 is empty"]);
     fails(path, &["coeffs", "silent.wav", "-o", "out.json"], &["silent.wav holds no sound"]);
     fails(path, &["coeffs", "missing.wav", "-o", "out.json"], &["missing.wav", "there is no such file"]);

@@ -199,7 +199,7 @@ fn bad_input_is_a_sentence_and_leaves_nothing_behind() {
         ("larger", &["rest.png is 256×256", "512×512"][..]),
         ("unknown", &["truth.json", "jawWide"]),
         ("small", &["somebody", "128²", "256²"]),
-        ("broken", &["rest.png cannot be read"]),
+        ("broken", &["rest.png cannot be read as a PNG"]),
     ] {
         fails(&["--truth", people, "--json", "out.json"], words);
         let sheet = ["--truth", "people", "--gallery", people, "--json", "out.json", "--sheet", "out.png"];

@@ -144,7 +144,7 @@ pub fn folders(people: &Path) -> Result<Vec<Folder>> {
 
 fn picture(file: &Path, size: usize, read: impl Fn(Png<'_>) -> Result<Vec<u8>, String>) -> Result<Vec<u8>> {
     let bytes = read_file(file, PICTURE_BYTES)?;
-    let say = |what: String| anyhow!("{}: {what}", file.display());
+    let say = |what: String| anyhow!("{} {what}", file.display());
     let png = Png::open(&bytes, 1..=SIDE_MAX).map_err(say)?;
     let side = png.side();
     ensure!(side == size, "{} is {side}×{side}, but truth.json says {size}×{size}", file.display());

@@ -51,7 +51,7 @@ pub enum AvatarError {
     #[error(transparent)]
     Weights(#[from] WeightError),
     /// One of the two pictures cannot be used.
-    #[error("{file}: {picture}: {reason}")]
+    #[error("{file}: {picture} {reason}")]
     Picture {
         /// File as the user knows it.
         file: String,
@@ -297,7 +297,7 @@ mod tests {
         let mut wrong = avatar();
         wrong.matte = Matte { side: 65, alpha: vec![0; 65 * 65] };
         let error = AvatarFile::parse("test.avatar", wrong.to_bytes().unwrap()).unwrap_err();
-        assert!(error.to_string().contains("matte.png: is 65×65, but the portrait is 64×64"), "{error}");
+        assert!(error.to_string().contains("matte.png is 65×65, but the portrait is 64×64"), "{error}");
     }
 
     #[test]

@@ -29,13 +29,13 @@ impl<'a> Png<'a> {
     /// Reads the header.
     ///
     /// # Errors
-    /// What is wrong, to be put after the picture's name: no PNG, not square, a side that is not within `sides`, interlaced.
+    /// What is wrong, a sentence's end that follows the picture's name: no PNG, not square, a side that is not within `sides`, interlaced.
     pub fn open(bytes: &'a [u8], sides: RangeInclusive<u32>) -> Result<Self, String> {
         let mut decoder = Decoder::new_with_limits(Cursor::new(bytes), Limits { bytes: WORK_BYTES });
         decoder.set_ignore_text_chunk(true);
         decoder.set_ignore_iccp_chunk(true);
         decoder.set_transformations(Transformations::normalize_to_color8());
-        let header = decoder.read_header_info().map_err(|error| error.to_string())?;
+        let header = decoder.read_header_info().map_err(unreadable)?;
         let (width, height) = (header.width, header.height);
         if width != height || !sides.contains(&width) || width > SIDE_MAX {
             let (start, end) = (sides.start(), SIDE_MAX.min(*sides.end()));
@@ -44,7 +44,7 @@ impl<'a> Png<'a> {
         if header.interlaced {
             return Err("is an interlaced PNG; save it without interlacing".into());
         }
-        let reader = decoder.read_info().map_err(|error| error.to_string())?;
+        let reader = decoder.read_info().map_err(unreadable)?;
         Ok(Self { reader, side: width as usize })
     }
 
@@ -92,11 +92,15 @@ impl<'a> Png<'a> {
         let mut row = vec![0; self.side * channels];
         for _ in 0..self.side {
             // Row by row: where the picture is complete, whatever else is packed behind it stays packed.
-            self.reader.read_row(&mut row).map_err(|error| error.to_string())?.ok_or("ends before its last row")?;
+            self.reader.read_row(&mut row).map_err(unreadable)?.ok_or("ends before its last row")?;
             row.chunks_exact(channels).for_each(|pixel| convert(pixel, &mut out));
         }
         Ok(out)
     }
+}
+
+fn unreadable(error: png::DecodingError) -> String {
+    format!("cannot be read as a PNG ({error}); save it again")
 }
 
 #[cfg(test)]
