@@ -206,7 +206,7 @@ fn bad_input_is_a_sentence_and_leaves_nothing_behind() {
         fails(&sheet, words);
     }
     fails(&["--truth", "people", "--json", "no/out.json"], &["the folder no does not exist"]);
-    fails(&["--truth", "people", "--json", "out", "--sheet", "./out"], &["--json and --sheet both name out"]);
+    fails(&["--truth", "people", "--json", "out", "--sheet", "./out"], &["--sheet and --json both name ./out"]);
     fs::write(path.join("weights/hef_nano.safetensors"), b"no network").unwrap();
     fails(&["--truth", "people", "--json", "out.json"], &["hef_nano.safetensors", "not a complete safetensors file"]);
 }

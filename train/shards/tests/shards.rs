@@ -129,14 +129,14 @@ fn bad_input_is_told_in_a_sentence_and_nothing_is_written() {
     }
     let (model, avatar) = model_and_avatar();
     let changes: [(&[&str], Change); 6] = [
-        (&["picture.png", "cannot be read"], |p| std::fs::remove_file(p.join("picture.png")).expect("removed")),
-        (&["picture.png is 100×90", "256×256"], |p| {
+        (&["picture.png", "there is no such file"], |p| std::fs::remove_file(p.join("picture.png")).expect("removed")),
+        (&["picture.png is 100×90", "expected a square"], |p| {
             image::RgbImage::new(100, 90).save(p.join("picture.png")).expect("written");
         }),
         (&["truth.json", "later", "beyond ±4"], |p| edit(p, "0.02", "1e30")),
         (&["truth.json", "jawWide"], |p| edit(p, "\"jawOpen\"", "\"jawWide\"")),
         (&["later is after before"], |p| edit(p, "\"after\":\"rest\"", "\"after\":\"before\"")),
-        (&["somebody.avatar", "cannot be read"], |p| {
+        (&["somebody.avatar", "there is no such file"], |p| {
             std::fs::remove_file(p.join("somebody.avatar")).expect("removed");
         }),
     ];
