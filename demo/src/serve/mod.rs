@@ -15,6 +15,7 @@
 #[doc(hidden)]
 pub mod fuzz;
 mod guard;
+mod hearing;
 mod http;
 mod kept;
 mod lines;

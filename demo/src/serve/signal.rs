@@ -11,9 +11,10 @@ use axum::extract::{Path, Query, State};
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use serde::Deserialize;
-use vultus::media::{OpusPacket, OpusReceiver};
+use vultus::media::OpusPacket;
 
 use super::App;
+use super::hearing::Hearing;
 use super::lines::Line;
 use super::refusal::Refusal;
 use super::rooms::{Hold, Look, Room, Rooms};
@@ -134,22 +135,21 @@ pub(super) async fn offer(
 struct Events {
     room: Weak<Room>,
     id: String,
-    receiver: Mutex<Option<OpusReceiver>>,
+    hearing: Mutex<Option<Hearing>>,
 }
 
 impl Events {
     fn new(room: &Arc<Room>, id: &str) -> Self {
-        Self { room: Arc::downgrade(room), id: id.to_owned(), receiver: Mutex::new(OpusReceiver::new().ok()) }
+        Self { room: Arc::downgrade(room), id: id.to_owned(), hearing: Mutex::new(Hearing::new().ok()) }
     }
 }
 
 impl PeerEvents for Events {
     fn microphone(&self, packet: &OpusPacket<'_>) {
         let Some(live) = self.room.upgrade().and_then(|room| room.live().ok()) else { return };
-        let mut receiver = self.receiver.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(receiver) = receiver.as_mut() {
-            // A packet that is no Opus counts as lost: the next one is concealed up to.
-            let _ = receiver.push(packet, |pcm| live.hear(pcm.to_vec()));
+        let mut hearing = self.hearing.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(hearing) = hearing.as_mut() {
+            hearing.push(Instant::now(), packet, |pcm| live.hear(pcm.to_vec()));
         }
     }
 

@@ -33,6 +33,7 @@ use std::time::{Duration, Instant};
 
 use self::mux::{Mux, Running};
 pub(crate) use self::peer::Peer;
+pub(crate) use self::rate::Bucket;
 pub(crate) use self::weather::Weather;
 pub(crate) use vultus::media::OpusPacket;
 pub(crate) use vultus::stream::live::{VideoUnit, VoiceUnit};

@@ -4,7 +4,7 @@ use std::time::Instant;
 
 /// A token bucket: so much at once, so much a second over time. Time is an argument.
 #[derive(Debug)]
-pub(super) struct Bucket {
+pub(crate) struct Bucket {
     level: f32,
     most: f32,
     per_second: f32,
@@ -13,12 +13,12 @@ pub(super) struct Bucket {
 
 impl Bucket {
     /// A full bucket.
-    pub(super) fn new(most: f32, per_second: f32) -> Bucket {
+    pub(crate) fn new(most: f32, per_second: f32) -> Bucket {
         Bucket { level: most, most, per_second, at: None }
     }
 
     /// Takes `cost`, if there is as much. An empty bucket costs nobody anything: what is refused is not counted.
-    pub(super) fn take(&mut self, now: Instant, cost: f32) -> bool {
+    pub(crate) fn take(&mut self, now: Instant, cost: f32) -> bool {
         let last = self.at.unwrap_or(now);
         self.at = Some(last.max(now));
         let passed = now.saturating_duration_since(last);
@@ -30,8 +30,13 @@ impl Bucket {
         enough
     }
 
+    /// Takes more than may be there: what is missing has to come in before anything else is given out.
+    pub(crate) fn owe(&mut self, cost: f32) {
+        self.level -= cost;
+    }
+
     /// Gives something back, up to what the bucket holds.
-    pub(super) fn add(&mut self, amount: f32) {
+    pub(crate) fn add(&mut self, amount: f32) {
         self.level = (self.level + amount).min(self.most);
     }
 }
@@ -53,6 +58,9 @@ mod tests {
         assert_eq!(taken(&mut bucket, start + Duration::from_secs(100)), 0, "a clock that goes back fills nothing");
         bucket.add(100.0);
         assert_eq!(taken(&mut bucket, start), 10);
+        bucket.owe(10.0);
+        assert_eq!(taken(&mut bucket, start + Duration::from_secs(102)), 0);
+        assert_eq!(taken(&mut bucket, start + Duration::from_secs(103)), 5);
     }
 
     #[test]
