@@ -275,12 +275,14 @@ impl Flood {
             let sockets: Vec<_> = (0..16).map(|_| UdpSocket::bind("127.0.0.1:0").unwrap()).collect();
             let (start, mut number) = (Instant::now(), 0);
             while !stopped.load(Relaxed) {
-                while number < (start.elapsed().as_secs_f64() * 20_000.0) as u64 {
-                    let _ = sockets[number as usize % sockets.len()].send_to(&make(number), to);
-                    number += 1;
-                    count.store(number, Relaxed);
+                // A machine that cannot keep up sends what it can, and still looks whether to end.
+                if number >= (start.elapsed().as_secs_f64() * 20_000.0) as u64 {
+                    thread::sleep(Duration::from_millis(1));
+                    continue;
                 }
-                thread::sleep(Duration::from_millis(1));
+                let _ = sockets[number as usize % sockets.len()].send_to(&make(number), to);
+                number += 1;
+                count.store(number, Relaxed);
             }
         });
         Flood { stop, sent, thread: Some(thread) }
@@ -317,14 +319,12 @@ async fn floods_of_strangers_end_no_call_and_leave_nothing() {
     ];
     for (name, make) in kinds {
         let flood = Flood::start(to, make);
-        let (begin, first) = (Instant::now(), call.number);
-        while begin.elapsed() < Duration::from_secs(2) {
+        let first = call.number;
+        while flood.sent.load(Relaxed) < 30_000 || call.number < first + 25 {
             call.send();
             tokio::time::sleep(Duration::from_millis(20)).await;
         }
         call.goes_on(name).await;
-        assert!(flood.sent.load(Relaxed) > 2000, "{name}: the flood is a trickle");
-        assert!(call.number > first + 20);
         assert_eq!(transport.held().1, 1, "{name}");
     }
     waiting_peer.close().await;
