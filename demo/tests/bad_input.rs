@@ -87,6 +87,8 @@ fn names_and_numbers_that_are_not_there() {
         |output: &'static str, avatar: &'static str| ["render", "speech.wav", "-o", output, "--avatar", avatar];
     fails(dir.path(), &render("out.mp4", "amarra"), &["no avatar named \"amarra\"", "did you mean amara"]);
     fails(dir.path(), &render("out.mp4", "who/is.avatar"), &["who/is.avatar", "there is no such file"]);
+    // A file that is there is what was meant.
+    fails(dir.path(), &render("out.mp4", "speech.wav"), &["speech.wav", "not a complete safetensors file"]);
     fails(dir.path(), &render("out.mov", "amara"), &["out.mov does not end in .mp4"]);
     fails(dir.path(), &coeffs(&["--lookahead", "6"]), &["look-ahead of 6", "0 to 5"]);
 }

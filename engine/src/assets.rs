@@ -267,11 +267,16 @@ impl Assets {
     /// [`AssetError::UnknownAvatar`], or what is wrong with the file.
     pub fn avatar(&self, name_or_file: &str) -> Result<AvatarFile, AssetError> {
         let as_path = Path::new(name_or_file);
+        let file = || Ok(AvatarFile::parse(name_or_file, read_file(as_path, AVATAR_BYTES)?)?);
         if as_path.extension().is_some_and(|e| e == "avatar") || as_path.components().count() > 1 {
-            return Ok(AvatarFile::parse(name_or_file, read_file(as_path, AVATAR_BYTES)?)?);
+            return file();
         }
         let known = self.avatars()?;
         if !known.iter().any(|name| name == name_or_file) {
+            // What is there is a file that was meant, and it says itself what is wrong with it.
+            if as_path.exists() {
+                return file();
+            }
             return Err(AssetError::UnknownAvatar { name: name_or_file.into(), known });
         }
         let path = format!("avatars/{name_or_file}.avatar");

@@ -56,7 +56,10 @@ pub(super) fn router(app: App, checks: Guard, measuring: bool) -> Router {
     router
         .fallback(async || page::missing())
         .method_not_allowed_fallback(async || {
-            Refusal::new(StatusCode::METHOD_NOT_ALLOWED, "this address does not take that method")
+            Refusal::new(
+                StatusCode::METHOD_NOT_ALLOWED,
+                "this address does not take that method; the header Allow names those that it takes",
+            )
         })
         .layer(DefaultBodyLimit::max(if measuring { 64 * BODY } else { BODY }))
         .layer(middleware::from_fn(as_json))

@@ -1,6 +1,7 @@
 //! The page's files, built into the binary.
 
 use axum::extract::Path;
+use axum::extract::rejection::PathRejection;
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
 
@@ -53,13 +54,15 @@ pub(super) async fn index() -> Response {
     file("index.html")
 }
 
-pub(super) async fn named(Path(name): Path<String>) -> Response {
+pub(super) async fn named(name: Result<Path<String>, PathRejection>) -> Response {
+    // A name that is no text is no file of ours.
+    let Ok(Path(name)) = name else { return missing() };
     if MEASURING.contains(&name.as_str()) { missing() } else { file(&name) }
 }
 
 /// As [`named`], with the measuring page.
-pub(super) async fn measuring(Path(name): Path<String>) -> Response {
-    file(&name)
+pub(super) async fn measuring(name: Result<Path<String>, PathRejection>) -> Response {
+    name.map_or_else(|_| missing(), |Path(name)| file(&name))
 }
 
 pub(super) async fn sample() -> Response {

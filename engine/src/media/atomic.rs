@@ -118,6 +118,13 @@ impl AtomicFile {
                 Ok(file) => file,
                 // Of a process that was killed and had the number that this one has.
                 Err(error) if error.kind() == io::ErrorKind::AlreadyExists => continue,
+                // So answer folders that are no place for files, such as /proc.
+                Err(error) if error.kind() == io::ErrorKind::NotFound && part.parent().is_some_and(Path::is_dir) => {
+                    return Err(io::Error::new(
+                        io::ErrorKind::InvalidInput,
+                        "no file can be made in its folder; choose another",
+                    ));
+                }
                 Err(error) => return Err(error),
             };
             UNFINISHED.lock().unwrap_or_else(PoisonError::into_inner).insert(part.clone());

@@ -149,11 +149,12 @@ fn decode(data: &str) -> Result<Vec<u8>, Wrong> {
 fn not_json(text: &str, error: &serde_json::Error) -> Wrong {
     // The library counts lines and columns from 1.
     let before = text.split_inclusive('\n').take(error.line().saturating_sub(1)).map(str::len).sum::<usize>();
-    let byte = (before + error.column().saturating_sub(1)).min(text.len());
+    // Where the text ends too early, they count the last character that is there.
+    let byte = if error.is_eof() { text.len() } else { (before + error.column().saturating_sub(1)).min(text.len()) };
     let what = error.to_string();
     let what = what.split(" at line ").next().unwrap_or_default();
     Wrong {
-        sentence: format!("a text message is JSON, and this one is not at byte {byte}: {what}"),
+        sentence: format!("this text message is no JSON from byte {byte} on: {what}"),
         field: None,
         byte: Some(byte as u64),
     }
@@ -205,7 +206,7 @@ mod tests {
     fn what_is_wrong_is_named() {
         for (text, field, byte, words) in [
             ("", None, Some(0), "JSON"),
-            (r#"{"type":"end""#, None, Some(12), "JSON"),
+            (r#"{"type":"end""#, None, Some(13), "JSON"),
             ("{\n\"type\" \"end\"}", None, Some(9), "expected `:`"),
             ("[1,2]", None, None, "not a list"),
             ("{}", Some("type"), None, "missing"),

@@ -123,8 +123,8 @@ pub(super) async fn speak(
     upgrade: Result<WebSocketUpgrade, WebSocketUpgradeRejection>,
 ) -> Result<Response, Refusal> {
     let (Query(wish), Query(sound)) = (wish.map_err(signal::bad_query)?, sound.map_err(signal::bad_query)?);
-    let upgrade = upgrade.map_err(|error| {
-        Refusal::new(StatusCode::UPGRADE_REQUIRED, format!("this address is for WebSockets: {}", error.body_text()))
+    let upgrade = upgrade.map_err(|_| {
+        Refusal::new(StatusCode::UPGRADE_REQUIRED, "this address is for WebSockets; ask with Upgrade: websocket")
     })?;
     let promise = sound.promise()?;
     let room = wish.room(&app.rooms).await?;
