@@ -40,9 +40,9 @@ fn every_refusal_is_a_sentence_in_json() {
         (GET, "/v1/nothing/at/all", "", "", 404),
         (GET, "/v1/avatars/nobody.jpg", "", "", 404),
         // What no handler sees: the router's own extractors.
-        (GET, "/v1/avatars/%ff.jpg", "", "", 404),
+        (GET, "/v1/avatars/%ff.jpg", "", "", 400),
         (GET, "/%ff", "", "", 404),
-        ("DELETE", "/v1/whep/%ff", "", "", 404),
+        ("DELETE", "/v1/whep/%ff", "", "", 400),
         ("DELETE", "/v1/whep/nobody", "", "", 404),
         ("PUT", "/v1/stats", "", "", 405),
         ("POST", "/", "", "", 405),
