@@ -69,14 +69,26 @@ impl Stage {
 /// Before the handshake is done these are the unsigned records that the peer's side of it is made of, and signed ones. After it only
 /// signed ones, whose signature the stack checks: the unsigned part of a last flight that is sent again is not needed, since the Finished
 /// that belongs to it is signed and has the stack repeat its answer (RFC 6347, section 4.2.4).
-pub(super) fn admissible(datagram: &[u8], stage: Stage) -> Option<(Cow<'_, [u8]>, usize)> {
+///
+/// `is_new` is asked about each handshake message but the first. One that comes again says that our answer was lost, and must not reach the
+/// stack: it would stop the timer by which it sends the answer again.
+pub(super) fn admissible(
+    datagram: &[u8],
+    stage: Stage,
+    mut is_new: impl FnMut(&[u8]) -> bool,
+) -> Option<(Cow<'_, [u8]>, usize)> {
     let all: Vec<Record> = records(datagram).collect();
     // The stack refuses the whole of a datagram whose lengths do not add up.
     if all.last()?.whole.end != datagram.len() {
         return None;
     }
-    let admitted = |record: &&Record| record.admissible(&datagram[record.content.clone()], stage);
-    let kept: Vec<&Record> = all.iter().filter(admitted).collect();
+    let mut admitted = |record: &&Record| {
+        let content = &datagram[record.content.clone()];
+        // The first message is answered by a request to verify, which has no timer.
+        let may_repeat = (record.epoch, record.kind) != (0, HANDSHAKE) || content.get(4..6) == Some(&[0, 0]);
+        record.admissible(content, stage) && (may_repeat || is_new(content))
+    };
+    let kept: Vec<&Record> = all.iter().filter(&mut admitted).collect();
     match kept.len() {
         0 => None,
         count if count == all.len() => Some((Cow::Borrowed(datagram), count)),
@@ -177,7 +189,7 @@ pub(super) mod tests {
 
     fn kept(datagram: &[u8], connected: bool) -> Option<Vec<u8>> {
         let stage = if connected { Stage::Done } else { Stage::Open { asked: false } };
-        admissible(datagram, stage).map(|(bytes, _)| bytes.into_owned())
+        admissible(datagram, stage, |_| true).map(|(bytes, _)| bytes.into_owned())
     }
 
     #[test]
@@ -208,7 +220,7 @@ pub(super) mod tests {
     #[test]
     fn a_server_may_shake_hands_with_us() {
         let asked = Stage::Open { asked: true };
-        let admitted = |datagram: &[u8], stage| admissible(datagram, stage).is_some();
+        let admitted = |datagram: &[u8], stage| admissible(datagram, stage, |_| true).is_some();
         let last = [record(CHANGE_CIPHER_SPEC, 0, &[1]), record(HANDSHAKE, 1, &[1; 40])].concat();
         for kind in 0..=255 {
             let message = record(HANDSHAKE, 0, &fragment(kind, 100, 0, 100, 100));
@@ -216,8 +228,8 @@ pub(super) mod tests {
             assert_eq!((admitted(&message, asked), admitted(&message, Stage::Signing)), (expected, expected), "{kind}");
             assert!(!admitted(&message, Stage::Done));
         }
-        assert_eq!(admissible(&last, Stage::Signing).map(|(bytes, _)| bytes.len()), Some(last.len()));
-        assert_eq!(admissible(&last, Stage::Done).map(|(bytes, _)| bytes.len()), Some(last.len() - 14));
+        assert_eq!(admissible(&last, Stage::Signing, |_| true).map(|(bytes, _)| bytes.len()), Some(last.len()));
+        assert_eq!(admissible(&last, Stage::Done, |_| true).map(|(bytes, _)| bytes.len()), Some(last.len() - 14));
     }
 
     #[test]
@@ -302,13 +314,13 @@ pub(super) mod tests {
         ) {
             let datagram = &datagram[..datagram.len() - cut.index(datagram.len() + 1).min(3)];
             let (_, _) = (ends(datagram), stage.after(datagram));
-            if let Some((bytes, count)) = admissible(datagram, stage) {
+            if let Some((bytes, count)) = admissible(datagram, stage, |_| true) {
                 prop_assert!(count > 0 && bytes.len() <= datagram.len());
                 prop_assert_eq!(records(&bytes).count(), count);
                 prop_assert!(records(&bytes).last().is_some_and(|record| record.whole.end == bytes.len()));
                 prop_assert!(stage != Stage::Done || records(&bytes).all(|record| record.epoch == 1));
                 // What is admitted once is admitted again.
-                prop_assert_eq!(admissible(&bytes, stage).map(|(again, _)| again.into_owned()), Some(bytes.into_owned()));
+                prop_assert_eq!(admissible(&bytes, stage, |_| true).map(|(again, _)| again.into_owned()), Some(bytes.into_owned()));
             }
         }
     }

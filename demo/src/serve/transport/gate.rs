@@ -6,6 +6,8 @@
 //! hostile too: what it may send a second is far above what a microphone needs and far below what others would notice.
 
 use std::borrow::Cow;
+use std::collections::VecDeque;
+use std::hash::{BuildHasher as _, RandomState};
 use std::net::SocketAddr;
 use std::time::Instant;
 
@@ -18,11 +20,17 @@ const MEDIA: usize = 16;
 /// Sources that are known at a time. A browser has two or three, and a new one whenever its microphone is chosen anew.
 const SOURCES: usize = 64;
 
+/// Handshake messages that are remembered to know one that comes again. A handshake has less than ten.
+const MESSAGES: usize = 32;
+
 /// One of these for each peer.
 pub(super) struct Gate {
     stage: Stage,
     /// Where the handshake ended.
     connected: Option<SocketAddr>,
+    /// Hashes of the handshake messages that went on, the oldest first.
+    messages: VecDeque<u64>,
+    hasher: RandomState,
     checks: Bucket,
     answers: Bucket,
     bindings: Bucket,
@@ -38,6 +46,8 @@ impl Gate {
         Gate {
             stage: Stage::Open { asked: false },
             connected: None,
+            messages: VecDeque::new(),
+            hasher: RandomState::new(),
             // A browser checks its candidate pairs every 50 ms, later every second or less.
             checks: Bucket::new(100.0, 50.0),
             // The stack asks back when it is asked by an address that it does not use yet.
@@ -84,7 +94,9 @@ impl Gate {
         match datagram.first()? {
             0..=3 if stun::answers(datagram) => self.answers.take(now, 1.0).then_some((from, Cow::Borrowed(datagram))),
             20..=63 => {
-                let (records, count) = dtls::admissible(datagram, self.stage)?;
+                let (messages, hasher) = (&mut self.messages, &self.hasher);
+                let is_new = |message: &[u8]| remember(messages, hasher.hash_one(message));
+                let (records, count) = dtls::admissible(datagram, self.stage, is_new)?;
                 // The stack has one connection an address. A browser that moved goes on with the one that it has.
                 let from = self.connected.unwrap_or(from);
                 self.records.take(now, count as f32).then_some((from, records))
@@ -114,6 +126,18 @@ impl Gate {
         self.sources.push(source);
         true
     }
+}
+
+/// Whether this one was not yet among those that are remembered; now it is.
+fn remember(messages: &mut VecDeque<u64>, message: u64) -> bool {
+    let is_new = !messages.contains(&message);
+    if is_new {
+        if messages.len() == MESSAGES {
+            messages.pop_front();
+        }
+        messages.push_back(message);
+    }
+    is_new
 }
 
 /// Who sent a packet of RTP or RTCP (told apart by RFC 5761, section 4), which is in the clear.
@@ -185,6 +209,30 @@ mod tests {
         assert!(gate.admit(now, address(1), &record(20, 0, &[1])).is_some());
         assert!(gate.depart(address(1), &media(2)));
         assert!(gate.admit(now, address(1), &record(20, 0, &[1])).is_none());
+    }
+
+    /// A message with this number.
+    fn message(number: u8) -> Vec<u8> {
+        let mut message = fragment(1, 100, 0, 100, 100);
+        message[5] = number;
+        record(22, 0, &message)
+    }
+
+    #[test]
+    fn a_message_that_comes_again_stops_no_timer() {
+        let (mut gate, now) = (Gate::new(), Instant::now());
+        let mut passed = |datagram: &[u8]| gate.admit(now, address(1), datagram).map(|(_, kept)| kept.into_owned());
+        for _ in 0..3 {
+            assert!(passed(&message(0)).is_some(), "the request to verify has no timer");
+        }
+        assert!(passed(&message(1)).is_some());
+        let mut again = message(1);
+        again[10] = 77;
+        assert_eq!((passed(&message(1)), passed(&again)), (None, None));
+        // What did not come the first time goes on.
+        assert_eq!(passed(&[message(1), message(2)].concat()), Some(message(2)));
+        let finished = [record(20, 0, &[1]), finished()].concat();
+        assert_eq!(passed(&[message(2), finished.clone()].concat()), Some(finished));
     }
 
     #[test]

@@ -92,7 +92,7 @@ pub(crate) enum SignalError {
 /// What is read of a datagram before the stack sees it: whether it is a check that names a session, whether it ends one, and how many of its
 /// records are let through while a handshake is open and when it is done.
 pub(in crate::serve) fn first_look(datagram: &[u8]) -> (bool, bool, [Option<usize>; 2]) {
-    let records = |stage| dtls::admissible(datagram, stage).map(|(_, count)| count);
+    let records = |stage| dtls::admissible(datagram, stage, |_| true).map(|(_, count)| count);
     let stages = [dtls::Stage::Open { asked: false }, dtls::Stage::Done];
     (stun::request(datagram).is_some(), dtls::ends(datagram), stages.map(records))
 }

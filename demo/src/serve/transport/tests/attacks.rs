@@ -348,7 +348,7 @@ async fn a_browser_behind_a_nat_that_forgets_goes_on_and_replays_do_nothing() {
     let transport = transport(Weather::default()).await;
     let (client, log) = (Client::new(Role::Watch).await, Arc::new(Log::default()));
     let (peer, answer) = transport.accept(Role::Watch, &client.offer, log.clone()).await.unwrap();
-    let nat = Nat::start(client.wire.address(), port(&transport));
+    let nat = Nat::start(client.wire.address(), port(&transport), false);
     let through = answer.replace(&format!(" {} typ host", transport.port()), &format!(" {} typ host", nat.port()));
     assert_ne!(through, answer);
     client.take(&through).await;
@@ -370,6 +370,23 @@ async fn a_browser_behind_a_nat_that_forgets_goes_on_and_replays_do_nothing() {
     assert_eq!(call.log.ends(), ["the browser hung up"], "its goodbye came from the new address");
 }
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_answer_that_is_lost_is_sent_again_to_a_browser_that_asks_soon() {
+    let transport = transport(Weather::default()).await;
+    let (client, log) = (Client::new(Role::Watch).await, Arc::new(Log::default()));
+    let (peer, answer) = transport.accept(Role::Watch, &client.offer, log.clone()).await.unwrap();
+    let nat = Nat::start(client.wire.address(), port(&transport), true);
+    let through = answer.replace(&format!(" {} typ host", transport.port()), &format!(" {} typ host", nat.port()));
+    client.take(&through).await;
+    eventually("connected", || Log::count(&log.connected) == 1).await;
+    assert!(!nat.loses.load(Relaxed), "the answer was lost");
+    client.ready().await;
+    let mut call = Call { client, peer, log, number: 0 };
+    call.goes_on("a lost answer").await;
+    call.peer.close().await;
+    call.client.close().await;
+}
+
 /// A NAT between a client and the port; it gives the client another address when it is told to.
 struct Nat {
     inside: Arc<UdpSocket>,
@@ -378,10 +395,12 @@ struct Nat {
     stop: Arc<AtomicBool>,
     client: SocketAddr,
     server: SocketAddr,
+    /// Loses the first datagram with a ServerHello.
+    loses: Arc<AtomicBool>,
 }
 
 impl Nat {
-    fn start(client: SocketAddr, server: SocketAddr) -> Nat {
+    fn start(client: SocketAddr, server: SocketAddr, loses: bool) -> Nat {
         let inside = Arc::new(socket());
         let nat = Nat {
             inside: inside.clone(),
@@ -390,6 +409,7 @@ impl Nat {
             stop: Arc::default(),
             client,
             server,
+            loses: Arc::new(AtomicBool::new(loses)),
         };
         let (outside, heard, stop) = (nat.outside.clone(), nat.heard.clone(), nat.stop.clone());
         thread::spawn(move || {
@@ -397,7 +417,15 @@ impl Nat {
             while !stop.load(Relaxed) {
                 if let Ok((length, _)) = inside.recv_from(&mut buffer) {
                     heard.lock().unwrap().push(buffer[..length].to_vec());
-                    let _ = outside.lock().unwrap().send_to(&buffer[..length], server);
+                    let outside = outside.lock().unwrap();
+                    let _ = outside.send_to(&buffer[..length], server);
+                    // A browser that waits for an answer repeats its second hello long before the stack would repeat the answer. The record's
+                    // number is a new one, within the window of those that may still come.
+                    if loses && buffer[0] == 22 && buffer[13] == 1 && buffer[18] == 1 {
+                        thread::sleep(Duration::from_millis(50));
+                        buffer[10] = 50;
+                        let _ = outside.send_to(&buffer[..length], server);
+                    }
                 }
             }
         });
@@ -407,12 +435,15 @@ impl Nat {
 
     /// Carries answers from the present outer address.
     fn answer(&self) {
-        let (inside, stop, client) = (self.inside.clone(), self.stop.clone(), self.client);
+        let (inside, stop, client, loses) = (self.inside.clone(), self.stop.clone(), self.client, self.loses.clone());
         let outside = self.outside.lock().unwrap().clone();
         thread::spawn(move || {
             let mut buffer = [0; 2048];
             while !stop.load(Relaxed) {
                 if let Ok((length, _)) = outside.recv_from(&mut buffer) {
+                    if buffer[0] == 22 && buffer[13] == 2 && loses.swap(false, Relaxed) {
+                        continue;
+                    }
                     let _ = inside.send_to(&buffer[..length], client);
                 }
             }
