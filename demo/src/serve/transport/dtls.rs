@@ -2,7 +2,7 @@
 //!
 //! A record of epoch 0 carries no signature, so anyone who can forge the browser's address can write one. The stack believes some of them at any
 //! time: an alert, or a ChangeCipherSpec that it answers with an alert of its own. It also trusts what handshake fragments say of themselves, and
-//! puts them together by recursion, so that some hundred datagrams of empty fragments keep a thread busy for minutes or overflow its stack.
+//! puts them together by recursion, so that some hundred datagrams of empty fragments keep a thread busy for minutes.
 
 use std::borrow::Cow;
 use std::ops::Range;

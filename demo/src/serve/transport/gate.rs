@@ -94,12 +94,25 @@ impl Gate {
         match datagram.first()? {
             0..=3 if stun::answers(datagram) => self.answers.take(now, 1.0).then_some((from, Cow::Borrowed(datagram))),
             20..=63 => {
-                let (messages, hasher) = (&mut self.messages, &self.hasher);
-                let is_new = |message: &[u8]| remember(messages, hasher.hash_one(message));
+                let mut fresh = Vec::new();
+                let is_new = |message: &[u8]| {
+                    let hash = self.hasher.hash_one(message);
+                    let is_new = !self.messages.contains(&hash) && !fresh.contains(&hash);
+                    if is_new {
+                        fresh.push(hash);
+                    }
+                    is_new
+                };
                 let (records, count) = dtls::admissible(datagram, self.stage, is_new)?;
                 // The stack has one connection an address. A browser that moved goes on with the one that it has.
                 let from = self.connected.unwrap_or(from);
-                self.records.take(now, count as f32).then_some((from, records))
+                if !self.records.take(now, count as f32) {
+                    // Nothing of it went on, so all of it may come again.
+                    return None;
+                }
+                self.messages.extend(fresh);
+                self.messages.drain(..self.messages.len().saturating_sub(MESSAGES));
+                Some((from, records))
             }
             128..=191 if !matches!(self.stage, Stage::Open { .. }) && datagram.len() >= MEDIA => {
                 let source = source(datagram)?;
@@ -126,18 +139,6 @@ impl Gate {
         self.sources.push(source);
         true
     }
-}
-
-/// Whether this one was not yet among those that are remembered; now it is.
-fn remember(messages: &mut VecDeque<u64>, message: u64) -> bool {
-    let is_new = !messages.contains(&message);
-    if is_new {
-        if messages.len() == MESSAGES {
-            messages.pop_front();
-        }
-        messages.push_back(message);
-    }
-    is_new
 }
 
 /// Who sent a packet of RTP or RTCP (told apart by RFC 5761, section 4), which is in the clear.
@@ -233,6 +234,17 @@ mod tests {
         assert_eq!(passed(&[message(1), message(2)].concat()), Some(message(2)));
         let finished = [record(20, 0, &[1]), finished()].concat();
         assert_eq!(passed(&[message(2), finished.clone()].concat()), Some(finished));
+    }
+
+    #[test]
+    fn what_found_no_measure_may_come_again() {
+        let (mut gate, now) = (Gate::new(), Instant::now());
+        // First messages may repeat, so they use up what a peer may send at once.
+        while gate.admit(now, address(1), &message(0)).is_some() {}
+        assert!(gate.admit(now, address(1), &message(1)).is_none());
+        let later = now + std::time::Duration::from_secs(2);
+        assert!(gate.admit(later, address(1), &message(1)).is_some(), "it had not gone on");
+        assert!(gate.admit(later, address(1), &message(1)).is_none(), "now it has");
     }
 
     #[test]
