@@ -156,7 +156,8 @@ fn speech_is_said_and_can_be_interrupted() {
     let mut other = server.speak(&format!("session={}", ready["session"].as_str().unwrap()));
     other.tell(&json!({ "type": "emotion", "emotion": "sad" }));
     agent.wait_for("state", |state| state["emotion"] == "sad");
-    agent.say(1.0);
+    // Long enough that a report, one a second, tells of it on a machine that stutters.
+    agent.say(30.0);
     agent.wait_for("stats", |stats| stats["speaking"] == true);
     other.say(0.1);
     assert!(other.wait("error")["error"].as_str().unwrap().contains("another client"));
@@ -167,6 +168,9 @@ fn speech_is_said_and_can_be_interrupted() {
     for _ in 0..60 {
         agent.say(1.0);
     }
+    // What is answered after all of it has been read: an interrupt by another socket is for what came before.
+    agent.tell(&json!({ "type": "dance" }));
+    agent.wait("error");
     agent.wait_for("stats", |stats| stats["queued_ms"].as_u64() > Some(20_000));
     button.tell(&json!({ "type": "interrupt" }));
     agent.wait("interrupted");
