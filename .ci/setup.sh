@@ -57,6 +57,17 @@ need_rust() {
     command -v cargo >/dev/null || fail "there is no Rust toolchain; install one with rustup and run this again"
 }
 
+# The target of a page's engine. Where it cannot be had, VULTUS_TEST_SKIP=wasm asks for the skip by name; false then.
+need_wasm() {
+    [ -d "$(rustc --print target-libdir --target wasm32-unknown-unknown)" ] && return
+    say "Rust's wasm32-unknown-unknown"
+    command -v rustup >/dev/null && rustup target add wasm32-unknown-unknown && return
+    case ",${VULTUS_TEST_SKIP-}," in
+    *,wasm,*) say "VULTUS_TEST_SKIP=wasm: the core is not built for the web"; return 1 ;;
+    esac
+    fail "Rust's target wasm32-unknown-unknown cannot be had; install it, or set VULTUS_TEST_SKIP=wasm to skip the core's build for the web"
+}
+
 # need_python DIR PACKAGE...: a virtual environment in DIR with these packages, at the versions that train/requirements.txt pins.
 need_python() {
     local env=$1 stamp

@@ -25,7 +25,8 @@ fn tiers() -> [(&'static str, &'static str, Capabilities); 3] {
 #[derive(PartialEq, Clone, Debug)]
 struct Binding {
     name: String,
-    elem: &'static str,
+    element: &'static str,
+    lanes: usize,
     writes: bool,
 }
 
@@ -213,9 +214,11 @@ fn reflect(path: &Path, source: &str, caps: Capabilities) -> (Interface, [u32; 3
                 let TypeInner::Array { base, .. } = module.types[global.ty].inner else {
                     panic!("{}: `{name}` must be an array", path.display());
                 };
-                let elem = element_type(&module.types[base].inner)
-                    .unwrap_or_else(|| panic!("{}: `{name}`: unsupported element", path.display()));
-                interface.bindings.push(Binding { name, elem, writes: access.contains(StorageAccess::STORE) });
+                let (element, lanes) = element_type(&module.types[base].inner).unwrap_or_else(|| {
+                    panic!("{}: `{name}`: elements are f32 and u32, their vec4, and vec2<f32>", path.display())
+                });
+                let writes = access.contains(StorageAccess::STORE);
+                interface.bindings.push(Binding { name, element, lanes, writes });
             }
             other => panic!("{}: `{name}`: {other:?} bindings are not used here", path.display()),
         }
@@ -238,19 +241,19 @@ fn param_type(inner: &TypeInner) -> Option<(&'static str, u32)> {
     })
 }
 
-fn element_type(inner: &TypeInner) -> Option<&'static str> {
-    Some(match inner {
-        TypeInner::Scalar(s) | TypeInner::Atomic(s) if s.width == 4 => scalar(s.kind)?,
-        TypeInner::Vector { size: VectorSize::Quad, scalar: s } if s.width == 4 => match scalar(s.kind)? {
-            "f32" => "[f32; 4]",
-            "u32" => "[u32; 4]",
-            _ => return None,
-        },
-        TypeInner::Vector { size: VectorSize::Bi, scalar: s } if s.width == 4 && s.kind == ScalarKind::Float => {
-            "[f32; 2]"
-        }
+/// What an array is made of, by its name in the table, and how many of them an entry has.
+fn element_type(inner: &TypeInner) -> Option<(&'static str, usize)> {
+    let (kind, lanes) = match inner {
+        TypeInner::Scalar(s) | TypeInner::Atomic(s) if s.width == 4 => (s.kind, 1),
+        TypeInner::Vector { size: VectorSize::Bi, scalar: s } if s.width == 4 => (s.kind, 2),
+        TypeInner::Vector { size: VectorSize::Quad, scalar: s } if s.width == 4 => (s.kind, 4),
         _ => return None,
-    })
+    };
+    match (kind, lanes) {
+        (ScalarKind::Float, _) => Some(("F32", lanes)),
+        (ScalarKind::Uint, 1 | 4) => Some(("U32", lanes)),
+        _ => None,
+    }
 }
 
 fn scalar(kind: ScalarKind) -> Option<&'static str> {
@@ -306,7 +309,12 @@ fn emit(out: &mut String, name: &str, interface: &Interface, variants: &[Variant
     }
     writeln!(out, "    ],\n    bindings: &[").unwrap();
     for b in &interface.bindings {
-        writeln!(out, "        Binding {{ name: {:?}, writes: {} }},", b.name, b.writes).unwrap();
+        let Binding { name, element, lanes, writes } = b;
+        writeln!(
+            out,
+            "        Binding {{ name: {name:?}, element: Element::{element}, lanes: {lanes}, writes: {writes} }},"
+        )
+        .unwrap();
     }
     writeln!(out, "    ],\n    params_size: {},\n    twin: twin_{name},\n}};", interface.params_size).unwrap();
 

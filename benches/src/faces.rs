@@ -8,10 +8,11 @@ use std::path::PathBuf;
 use image::imageops::{FilterType, crop_imm, replace, resize};
 use image::{RgbImage, RgbaImage, buffer::ConvertBuffer};
 use serde_json::Value;
-use vultus::assets::Assets;
-use vultus::compute::{Backend, Compute};
+use vultus::drive::Drive;
 use vultus::face::{FaceModel, Mask};
 use vultus::generator::{Generator, Method, OutputFormat, PortraitGenerator};
+use vultus_native::assets::Assets;
+use vultus_native::compute::{Backend, open};
 use vultus_truth::{bounds, project};
 
 type Error = Box<dyn std::error::Error>;
@@ -40,7 +41,7 @@ pub(crate) fn run(mut arguments: impl Iterator<Item = String>) -> Result<(), Err
     let assets = Assets::locate(None)?;
     let model = FaceModel::read(assets.weights("face.safetensors")?)?;
     let (columns, cells) = read(&std::fs::read(&expressions)?, &model)?;
-    let compute = Compute::open(Backend::Auto)?;
+    let compute = open(Backend::Auto)?;
     if names.is_empty() {
         names = assets.avatars()?;
     }
@@ -55,7 +56,7 @@ pub(crate) fn run(mut arguments: impl Iterator<Item = String>) -> Result<(), Err
         let top = (y + h / 2).saturating_sub(side / 2).min(size as u32 - side);
         let mut sheet = RgbImage::new(columns * tile, cells.len().div_ceil(columns as usize) as u32 * tile);
         for (k, cell) in cells.iter().enumerate() {
-            let bytes = generator.frame(&cell.beta, &cell.motion)?.bytes.to_vec();
+            let bytes = generator.frame(&Drive::new(&cell.beta, &cell.motion))?.bytes.to_vec();
             let whole: RgbImage = RgbaImage::from_raw(size as u32, size as u32, bytes).ok_or("size")?.convert();
             let face = crop_imm(&whole, left, top, side, side).to_image();
             let face = if side == tile { face } else { resize(&face, tile, tile, FilterType::CatmullRom) };

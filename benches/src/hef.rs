@@ -2,8 +2,9 @@
 
 use std::time::{Duration, Instant};
 
-use vultus::compute::{Backend, Compute, PlanBuilder};
+use vultus::compute::{Element::F32, PlanBuilder};
 use vultus::generator::hef::{self, DRIVEN, HefConfig, HefInputs, HefWeights, SOURCE, STYLE_WORDS};
+use vultus_native::compute::{Backend, clock, open};
 
 use crate::stats;
 
@@ -22,7 +23,7 @@ pub(crate) fn run(mut arguments: impl Iterator<Item = String>) -> Result<(), Err
     }
     let config = HefConfig::named(&size)?;
     let weights = HefWeights::random(config.clone(), 1);
-    let compute = Compute::open(Backend::Auto)?;
+    let compute = open(Backend::Auto)?;
     println!("{}, {}", compute.name(), compute.adapter());
     let plane = config.crop * config.crop;
     // Need everywhere, and a flow of a few pixels.
@@ -36,29 +37,32 @@ pub(crate) fn run(mut arguments: impl Iterator<Item = String>) -> Result<(), Err
     let source: Vec<f32> = (0..SOURCE * plane).map(|k| (k * 17 % 89) as f32 / 89.0).collect();
 
     let mut plan = PlanBuilder::new("E_src");
-    let portrait = plan.input("source", source.len());
+    let side = config.crop;
+    let portrait = plan.input("source", [1, SOURCE, side, side], F32);
     let pyramid = hef::record_source(&mut plan, &weights, portrait, 1);
-    let mut once = compute.executor(plan.finish());
-    once.write(portrait, &source);
+    let mut once = compute.executor(plan.finish()?)?;
+    once.write(portrait, &source)?;
     let start = Instant::now();
     once.run()?;
     println!("{size}: E_src, once a portrait: {:.1} ms", start.elapsed().as_secs_f64() * 1e3);
     let mut plan = PlanBuilder::new("HEF");
     let inputs = HefInputs {
-        driven: plan.input("driven", driven.len()),
-        portrait: plan.constant("portrait", &hef::portrait(&source, config.crop)),
-        style: plan.input("style", STYLE_WORDS),
-        pyramid: pyramid.iter().map(|t| plan.constant("F^s", once.read::<f32>(*t))).collect(),
+        driven: plan.input("driven", [1, DRIVEN, side, side], F32),
+        portrait: plan.constant("portrait", [1, side, side, 4], &hef::portrait(&source, side)),
+        style: plan.input("style", [1, STYLE_WORDS], F32),
+        pyramid: (pyramid.iter())
+            .map(|t| Ok(plan.constant("F^s", t.shape(), once.read::<f32>(*t)?)))
+            .collect::<Result<_, Error>>()?,
     };
     let made = hef::record(&mut plan, &weights, &inputs, 1, false);
-    let mut executor = compute.executor(plan.finish());
-    executor.write(inputs.driven, &driven);
-    executor.write(inputs.style, &vec![0.1f32; STYLE_WORDS]);
+    let mut executor = compute.executor(plan.finish()?)?;
+    executor.write(inputs.driven, &driven)?;
+    executor.write(inputs.style, &[0.1f32; STYLE_WORDS])?;
 
     let warm = (frames / 10).min(10);
     let mut layers: Vec<Vec<Duration>> = vec![Vec::new(); made.steps.len()];
     for frame in 0..warm + frames {
-        let times = executor.run_timed()?;
+        let times = executor.run_timed(clock())?;
         if frame >= warm && times.len() == layers.len() {
             for (all, (_, time)) in layers.iter_mut().zip(times) {
                 all.push(time);

@@ -3,12 +3,14 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use vultus::assets::Assets;
 use vultus::compute::{Compute, PlanBuilder};
+use vultus::drive::Drive;
 use vultus::face::FaceModel;
 use vultus::generator::hef::{HefConfig, HefWeights};
 use vultus::generator::{Method, OutputFormat, PortraitGenerator};
 use vultus::motion::eac::{self, EacConfig, EacWeights, Head};
+use vultus_native::assets::Assets;
+use vultus_native::compute::clock;
 
 const RUNS: usize = 100;
 const WARM_UP: usize = 10;
@@ -20,8 +22,8 @@ pub(crate) fn run() {
     let weights = EacWeights::take(&mut reader, "", EacConfig::SHIPPED).expect("weights");
     let mut plan = PlanBuilder::new("EAC");
     eac::record(&mut plan, &weights, 1, Head::LookAhead(2), false);
-    let mut executor = Compute::Cpu.executor(plan.finish());
-    table("motion, a frame", |_| executor.run_timed().expect("the CPU does not fail"));
+    let mut executor = Compute::Cpu.executor(plan.finish().expect("the recorder is right")).expect("nothing is bound");
+    table("motion, a frame", |_| executor.run_timed(clock()).expect("the CPU does not fail"));
 
     let model = FaceModel::read(assets.weights("face.safetensors").expect("weights")).expect("a face model");
     let avatar = assets.avatar("amara").expect("an avatar");
@@ -37,7 +39,7 @@ pub(crate) fn run() {
             let mut beta = avatar.beta;
             beta[jaw] = 0.25 + 0.25 * phase.sin();
             generator
-                .frame_timed(&beta, &[0.02 * phase.cos(), 0.04 * phase.sin(), 0.0, 0.0, 0.0, 0.0])
+                .frame_timed(&Drive::new(&beta, &[0.02 * phase.cos(), 0.04 * phase.sin(), 0.0, 0.0, 0.0, 0.0]), clock())
                 .expect("the CPU does not fail")
         });
     }

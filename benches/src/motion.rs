@@ -2,20 +2,17 @@
 
 use std::time::Instant;
 
-use vultus::assets::Assets;
-use vultus::compute::{Backend, Compute};
 use vultus::emotion::Emotion;
-use vultus::motion::{Motion as _, MotionModel, MotionSettings};
+use vultus::motion::{Motion as _, MotionNetwork};
+use vultus_native::assets::Assets;
+use vultus_native::compute::{Backend, open};
 
 use crate::stats::percentiles;
-
-pub(crate) const SETTINGS: MotionSettings =
-    MotionSettings { look_ahead: 2, emotion: Emotion::Happy, intensity: 2.0, seed: 1 };
 
 /// Times `push` of 200 frames on each executor that this machine has.
 pub(crate) fn run() {
     for backend in [Backend::Cpu, Backend::Gpu] {
-        let compute = match Compute::open(backend) {
+        let compute = match open(backend) {
             Ok(c) => c,
             Err(e) => {
                 println!("{backend:?}: {e}");
@@ -24,7 +21,9 @@ pub(crate) fn run() {
         };
         let assets = Assets::locate(None).expect("assets");
         let weights = assets.weights("eac.safetensors").expect("weights");
-        let mut model = MotionModel::new(&compute, weights, SETTINGS).expect("motion model");
+        let network = MotionNetwork::load(&compute, weights, 2).expect("motion network");
+        let mut model =
+            network.stream(&network.emotions().mood(Emotion::Happy, 2.0).expect("a mood"), 1).expect("a stream");
         let columns = [[0.3; 80]; 4];
         for _ in 0..20 {
             model.push(&columns).expect("device");

@@ -8,11 +8,13 @@ use std::path::{Path, PathBuf};
 
 use image::RgbImage;
 use serde_json::{Value, json};
-use vultus::assets::Assets;
 use vultus::avatar::AvatarFile;
-use vultus::compute::{Backend, Compute};
+use vultus::compute::Compute;
+use vultus::drive::Drive;
 use vultus::face::{FaceModel, Mask};
 use vultus::generator::{Generator, Method, OutputFormat, PortraitGenerator};
+use vultus_native::assets::Assets;
+use vultus_native::compute::{Backend, open};
 use vultus_truth::{bounds, project, psnr, ssim};
 
 type Error = Box<dyn std::error::Error>;
@@ -36,7 +38,7 @@ pub(crate) fn run(mut arguments: impl Iterator<Item = String>) -> Result<(), Err
     std::fs::create_dir_all(&out)?;
     let assets = Assets::locate(None)?;
     let model = FaceModel::read(assets.weights("face.safetensors")?)?;
-    let compute = Compute::open(Backend::Auto)?;
+    let compute = open(Backend::Auto)?;
     let mut people: Vec<PathBuf> =
         std::fs::read_dir(&truth)?.filter_map(|e| Some(e.ok()?.path().join("truth.json"))).collect();
     people.retain(|p| p.is_file());
@@ -81,7 +83,7 @@ fn one_person(
     let size = usize::try_from(spec["size"].as_u64().ok_or("truth.json: size")?)?;
     let mut full = PortraitGenerator::new(compute, model, avatar, size, OutputFormat::Rgba, Method::Geometric)?;
     let mut warp = PortraitGenerator::new(compute, model, avatar, size, OutputFormat::Rgba, Method::WarpOnly)?;
-    let source = rgb(full.frame(&avatar.beta, &[0.0; 6])?.bytes);
+    let source = rgb(full.frame(&Drive::new(&avatar.beta, &[0.0; 6]))?.bytes);
     let at_rest = project(model, avatar, &avatar.beta, &[0.0; 6], size);
     let cases = spec["cases"].as_array().ok_or("truth.json: cases")?;
     let mut sheet = RgbImage::new(3 * size as u32, (size * cases.len()) as u32);
@@ -99,7 +101,8 @@ fn one_person(
         let truth = image::open(folder.join(case["image"].as_str().ok_or("case: image")?))?.into_rgb8();
         let truth = image::imageops::resize(&truth, size as u32, size as u32, image::imageops::FilterType::CatmullRom)
             .into_raw();
-        let made = [source.clone(), rgb(warp.frame(&beta, &motion)?.bytes), rgb(full.frame(&beta, &motion)?.bytes)];
+        let drive = Drive::new(&beta, &motion);
+        let made = [source.clone(), rgb(warp.frame(&drive)?.bytes), rgb(full.frame(&drive)?.bytes)];
         let driven = project(model, avatar, &beta, &motion, size);
         let mut line = format!("{:>8} {name:<10}", avatar.name);
         for (b, (mask, pad)) in [(Mask::Face, 4.0), (Mask::Lips, 5.0), (Mask::Lids, 4.0)].into_iter().enumerate() {

@@ -1,23 +1,18 @@
-//! The figures that concern the lips, on the held-out clips of `benches/data/speech`: closure F1, aperture in silence and in noise,
-//! A/V offset, for every look-ahead; and how far each emotion moves the action units that it names.
+//! The figures that concern the lips, on the held-out clips of `benches/data/speech`: closure F1, aperture in pauses, silence and noise,
+//! A/V offset, for every look-ahead; and how far each emotion moves the action units that it names. `vultus_truth::speech` defines them.
 
 use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
-use vultus::assets::Assets;
-use vultus::audio::{AudioReader, COLUMNS_PER_FRAME, LogMel, MELS, RATE, Resampler};
+use vultus::audio::{COLUMNS_PER_FRAME, LogMel, MELS, RATE, Resampler};
 use vultus::compute::Compute;
 use vultus::emotion::Emotion;
 use vultus::face::FaceModel;
-use vultus::motion::{LOOK_AHEAD_MAX, Motion as _, MotionModel, MotionSettings};
+use vultus::motion::{LOOK_AHEAD_MAX, Motion as _, MotionNetwork};
+use vultus_native::assets::Assets;
+use vultus_native::audio::AudioReader;
 
-/// A shut mouth: gap below this share of its open range.
-const SHUT: f32 = 0.08;
-/// How far from a closure a shut frame may lie, seconds.
-const NEAR_SECS: f32 = 0.06;
-/// A longer shut run is a pause, not a closure, seconds.
-const LONGEST_SECS: f32 = 0.4;
-const FRAME_SECS: f32 = 0.04;
+use vultus_truth::speech::{Span, aperture, closures, offset_ms};
 
 /// An aligned clip, as `train/speech/clips.py` writes it.
 #[derive(Deserialize)]
@@ -25,8 +20,8 @@ struct Clip {
     engine: String,
     voice: String,
     /// m, b, p: start and end in seconds, phoneme.
-    closures: Vec<(f32, f32, String)>,
-    pauses: Vec<(f32, f32)>,
+    closures: Vec<(f64, f64, String)>,
+    pauses: Vec<Span>,
     /// How open the phonemes ask the mouth to be, one value a frame.
     openness: Vec<f32>,
 }
@@ -38,9 +33,10 @@ struct Bench {
 
 impl Bench {
     fn frames(&self, samples: &[f32], look_ahead: usize, emotion: Emotion, intensity: f32) -> Vec<[f32; 64]> {
-        let settings = MotionSettings { look_ahead, emotion, intensity, seed: 1 };
         let weights = self.assets.weights("eac.safetensors").expect("weights");
-        let mut model = MotionModel::new(&Compute::Cpu, weights, settings).expect("motion model");
+        let network = MotionNetwork::load(&Compute::Cpu, weights, look_ahead).expect("motion network");
+        let mut model =
+            network.stream(&network.emotions().mood(emotion, intensity).expect("a mood"), 1).expect("a stream");
         let mut columns: Vec<[f32; MELS]> = Vec::new();
         let mut mel = LogMel::new();
         mel.push(samples, |c| columns.push(*c));
@@ -50,7 +46,7 @@ impl Bench {
             frames.extend(model.push(four.try_into().expect("four columns")).expect("the CPU does not fail"));
         }
         frames.extend(model.flush().expect("the CPU does not fail"));
-        frames.into_iter().map(|f| f.beta).collect()
+        frames.into_iter().map(|f| f.drive.beta).collect()
     }
 
     fn gaps(&self, samples: &[f32], look_ahead: usize) -> Vec<f32> {
@@ -70,64 +66,6 @@ fn read(path: &Path) -> Vec<f32> {
     samples
 }
 
-/// Runs of shut frames as (first, one past the last).
-fn shut_runs(gaps: &[f32]) -> Vec<(usize, usize)> {
-    let mut runs = Vec::new();
-    let mut start = None;
-    for k in 0..=gaps.len() {
-        let shut = k < gaps.len() && gaps[k] < SHUT;
-        match (shut, start) {
-            (true, None) => start = Some(k),
-            (false, Some(s)) => {
-                runs.push((s, k));
-                start = None;
-            }
-            _ => {}
-        }
-    }
-    runs
-}
-
-/// (hits, all) for recall and for precision.
-fn closures(clip: &Clip, gaps: &[f32]) -> [(usize, usize); 2] {
-    let centre = |k: usize| (k as f32 + 0.5) * FRAME_SECS;
-    let near = |t: f32, s: f32, e: f32| t >= s - NEAR_SECS && t <= e + NEAR_SECS;
-    let found = clip
-        .closures
-        .iter()
-        .filter(|c| gaps.iter().enumerate().any(|(k, g)| *g < SHUT && near(centre(k), c.0, c.1)))
-        .count();
-    let mut right = 0;
-    let mut all = 0;
-    for (s, e) in shut_runs(gaps) {
-        let middle = (s + e) as f32 * 0.5 * FRAME_SECS;
-        if clip.pauses.iter().any(|p| middle >= p.0 - NEAR_SECS && middle <= p.1 + NEAR_SECS) {
-            continue;
-        }
-        all += 1;
-        let short = (e - s) as f32 * FRAME_SECS <= LONGEST_SECS;
-        right += usize::from(short && clip.closures.iter().any(|c| (s..e).any(|k| near(centre(k), c.0, c.1))));
-    }
-    [(found, clip.closures.len()), (right, all)]
-}
-
-/// Lag of the best cross-correlation in milliseconds (positive: the lips are late), refined by a parabola through the peak.
-fn offset_ms(gaps: &[f32], openness: &[f32]) -> f32 {
-    let n = gaps.len().min(openness.len());
-    let centred = |v: &[f32]| {
-        let mean = v[..n].iter().sum::<f32>() / n as f32;
-        v[..n].iter().map(|x| x - mean).collect::<Vec<_>>()
-    };
-    let (a, b) = (centred(gaps), centred(openness));
-    let score = |lag: i32| -> f32 {
-        (0..n as i32).filter_map(|k| Some(a.get(usize::try_from(k + lag).ok()?)? * b[k as usize])).sum()
-    };
-    let best = (-12..=12).max_by(|x, y| score(*x).total_cmp(&score(*y))).expect("there are lags");
-    let (l, c, r) = (score(best - 1), score(best), score(best + 1));
-    let peak = if (l - 2.0 * c + r).abs() > 1e-9 { 0.5 * (l - r) / (l - 2.0 * c + r) } else { 0.0 };
-    (best as f32 + peak) * FRAME_SECS * 1e3
-}
-
 /// White noise of −30 dBFS RMS, from a fixed seed.
 fn noise(len: usize) -> Vec<f32> {
     let mut s = 0x2545_F491_4F6C_DD1Du64;
@@ -142,8 +80,8 @@ fn noise(len: usize) -> Vec<f32> {
     (0..len).map(|_| uniform() * width).collect()
 }
 
-fn mean(v: &[f32]) -> f32 {
-    v.iter().sum::<f32>() / v.len() as f32
+fn mean<T: Copy + Into<f64>>(values: &[T]) -> f64 {
+    values.iter().map(|v| (*v).into()).sum::<f64>() / values.len() as f64
 }
 
 fn clips() -> Vec<(Clip, Vec<f32>)> {
@@ -173,26 +111,28 @@ pub(crate) fn run() {
         clips.iter().map(|(c, _)| format!("{} {}", c.engine, c.voice)).collect::<Vec<_>>().join(", ")
     );
     println!(
-        "look-ahead  F1 by engine (P/R)                                       mean F1  silence  noise −30 dBFS  A/V offset"
+        "look-ahead  F1 by engine (P/R)                                       mean F1  pauses   silence  noise −30 dBFS  A/V offset"
     );
     let (silence, hiss) = (vec![0.0; 10 * RATE], noise(10 * RATE));
     for look_ahead in 0..=LOOK_AHEAD_MAX {
-        let mut cells = Vec::new();
-        let mut f1s = Vec::new();
-        let mut offsets = Vec::new();
+        let (mut cells, mut f1s, mut offsets, mut still) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
+        let mut wanted = 0;
         for (clip, samples) in &clips {
             let gaps = bench.gaps(samples, look_ahead);
-            let [(found, wanted), (right, all)] = closures(clip, &gaps);
-            let (recall, precision) = (found as f32 / wanted as f32, right as f32 / all.max(1) as f32);
-            let f1 = 2.0 * recall * precision / (recall + precision).max(1e-6);
+            let spans: Vec<Span> = clip.closures.iter().map(|c| [c.0, c.1]).collect();
+            let counts = closures(&gaps, &spans, &clip.pauses);
+            let (precision, recall, f1) = (counts.precision(), counts.recall(), counts.f1());
             cells.push(format!("{} {f1:.2} ({precision:.2}/{recall:.2})", clip.engine));
             f1s.push(f1);
-            offsets.push(offset_ms(&gaps, &clip.openness));
+            wanted += counts.wanted;
+            offsets.extend(offset_ms(&gaps, &clip.openness));
+            still.extend(aperture(&gaps, &clip.pauses));
         }
         println!(
-            "L = {look_ahead}       {:60} {:.3}    {:5.2} %  {:5.2} %         {:+.0} ms",
+            "L = {look_ahead}       {:60} {:.3}    {:5.2} %  {:5.2} %  {:5.2} %         {:+.0} ms  ({wanted} closures)",
             cells.join("  "),
             mean(&f1s),
+            100.0 * mean(&still),
             100.0 * mean(&bench.gaps(&silence, look_ahead)),
             100.0 * mean(&bench.gaps(&hiss, look_ahead)),
             mean(&offsets)

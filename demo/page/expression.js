@@ -1,4 +1,4 @@
-// Emotion and intensity: chips to pick, a line to type, a slider. All three show the same choice.
+// Emotion and intensity: chips to pick, a second emotion to mix in, a line to type, a slider. All of them show the same choice.
 
 import { draw, faceOf } from './mark.js';
 import { understand } from './feelings.js';
@@ -6,15 +6,26 @@ import { understand } from './feelings.js';
 const capital = (name) => name.charAt(0).toUpperCase() + name.slice(1);
 const strength = (value) => (value < 1.4 ? 'natural' : value < 2.2 ? 'strong' : 'theatrical');
 
+/** An emotion as the server tells it, a name or shares by name, as `[[name, share], …]`, the largest share first. What is missing to 1 is neutral. */
+function sharesOf(emotion) {
+  if (typeof emotion === 'string') return [[emotion, 1]];
+  const shares = Object.entries(emotion);
+  const rest = 1 - shares.reduce((sum, [, share]) => sum + share, 0);
+  if (rest > 0.001) shares.push(['neutral', rest]);
+  return shares.sort(([, a], [, b]) => b - a);
+}
+
 /** Event `feel` with detail `{emotion, intensity}` when the user changed something. */
 export class Expression extends EventTarget {
-  emotion = 'neutral';
+  emotion = 'neutral'; // a name, or shares by name
   intensity = 1;
-  #emotions = []; #chips; #words; #answer; #slider; #output;
+  #emotions = []; #first = 'neutral'; #chips; #second; #share; #words; #answer; #slider; #output;
 
-  constructor({ chips, form, words, answer, slider, output }) {
+  constructor({ chips, second, share, form, words, answer, slider, output }) {
     super();
     this.#chips = chips;
+    this.#second = second;
+    this.#share = share;
     this.#words = words;
     this.#answer = answer;
     this.#slider = slider;
@@ -26,12 +37,15 @@ export class Expression extends EventTarget {
     // Enter is what sends; leaving the line after typing does too.
     words.addEventListener('change', () => this.#typed());
     slider.addEventListener('input', () => this.#choose(this.emotion, Number(slider.value)));
+    second.addEventListener('change', () => this.#mix(this.#first));
+    share.addEventListener('input', () => this.#mix(this.#first));
   }
 
   fill(emotions, [least, most]) {
     this.#emotions = emotions;
     this.#slider.min = least;
     this.#slider.max = most;
+    this.#second.replaceChildren(new Option('nothing else', ''), ...emotions.map((emotion) => new Option(emotion)));
     this.#chips.replaceChildren(...emotions.map((emotion, index) => {
       const label = document.createElement('label');
       label.className = 'chip';
@@ -51,7 +65,7 @@ export class Expression extends EventTarget {
       if (index < 9) label.dataset.key = input.ariaKeyShortcuts = String(index + 1);
       input.addEventListener('change', () => {
         this.#answer.textContent = '';
-        this.#choose(emotion, this.intensity);
+        this.#mix(emotion);
       });
       return label;
     }));
@@ -62,7 +76,17 @@ export class Expression extends EventTarget {
   show(emotion, intensity) {
     this.emotion = emotion;
     this.intensity = intensity;
-    for (const label of this.#chips.children) label.firstChild.checked = label.firstChild.value === emotion;
+    const [one, two] = sharesOf(emotion);
+    // Of the two that are shown, the one that was first stays it, also where it is the smaller share.
+    const [[first], second] = two?.[0] === this.#first ? [two, one] : [one, two];
+    this.#first = first;
+    for (const label of this.#chips.children) label.firstChild.checked = label.firstChild.value === first;
+    this.#second.value = second?.[0] ?? '';
+    this.#share.hidden = !second;
+    if (second) {
+      this.#share.value = second[1] / (one[1] + two[1]);
+      this.#share.setAttribute('aria-valuetext', `${Math.round(100 * this.#share.value)} % ${second[0]}`);
+    }
     this.#slider.value = intensity;
     this.#output.textContent = strength(intensity);
     this.#slider.setAttribute('aria-valuetext', `${intensity} of ${this.#slider.max}, ${strength(intensity)}`);
@@ -73,8 +97,16 @@ export class Expression extends EventTarget {
   /** By number, for the keyboard. */
   pick(index) {
     const emotion = this.#emotions[index];
-    if (emotion) this.#choose(emotion, this.intensity);
+    if (emotion) this.#mix(emotion);
     return emotion !== undefined;
+  }
+
+  /** `first`, with what is chosen beside it. */
+  #mix(first) {
+    const [second, share] = [this.#second.value, Number(this.#share.value)];
+    const alone = !second || second === first;
+    this.#first = first;
+    this.#choose(alone ? first : { [first]: Number((1 - share).toFixed(2)), [second]: share }, this.intensity);
   }
 
   #typed() {

@@ -15,11 +15,12 @@ const FACES = {
   surprised: { inner: 3.5, outer: 3, arch: 4.5, eye: 5, width: 4.5, curve: 1, open: 5.2, corner: 0 },
 };
 
-/** The eight numbers of an emotion at an intensity from 1 to 3. */
+/** The eight numbers of an emotion (a name, or shares by name) at an intensity from 1 to 3. */
 export function faceOf(emotion, intensity = 2) {
-  const target = FACES[emotion] ?? NEUTRAL;
-  const share = 0.55 + 0.2 * intensity;
-  return Object.fromEntries(Object.keys(NEUTRAL).map((key) => [key, NEUTRAL[key] + (target[key] - NEUTRAL[key]) * share]));
+  const degree = 0.55 + 0.2 * intensity;
+  const shares = typeof emotion === 'string' ? [[emotion, 1]] : Object.entries(emotion);
+  const off = (key) => shares.reduce((sum, [name, share]) => sum + share * ((FACES[name] ?? NEUTRAL)[key] - NEUTRAL[key]), 0);
+  return Object.fromEntries(Object.keys(NEUTRAL).map((key) => [key, NEUTRAL[key] + off(key) * degree]));
 }
 
 function strokes(face) {

@@ -28,7 +28,7 @@ class Room {
   strain = new Strain();
   cast = new Cast($('cast'), { still: $('still'), name: $('name'), title: $('title') });
   expression = new Expression({
-    chips: $('moods'), form: $('feeling'), words: $('feeling-words'), answer: $('feeling-answer'), slider: $('intensity'), output: $('intensity-words'),
+    chips: $('moods'), second: $('second'), share: $('share'), form: $('feeling'), words: $('feeling-words'), answer: $('feeling-answer'), slider: $('intensity'), output: $('intensity-words'),
   });
   #copied = 0; #strain = '';
   #feeling = 0;
@@ -127,7 +127,10 @@ class Room {
     }
     this.call = new Call({
       microphone: this.stream?.getAudioTracks()[0] ?? null,
-      ask: () => ({ avatar: this.cast.value ?? '', emotion: this.expression.emotion, intensity: this.expression.intensity }),
+      ask: () => {
+        const { emotion, intensity } = this.expression;
+        return { avatar: this.cast.value ?? '', emotion: typeof emotion === 'string' ? emotion : JSON.stringify(emotion), intensity };
+      },
       video: $('picture'),
       audio: $('voice'),
     });

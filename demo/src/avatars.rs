@@ -4,7 +4,7 @@ use std::io::Write as _;
 use std::path::Path;
 
 use anyhow::Result;
-use vultus::assets::{Assets, DEFAULT_AVATAR};
+use vultus_native::assets::{Assets, DEFAULT_AVATAR};
 
 pub(crate) fn run(weights: Option<&Path>) -> Result<()> {
     let assets = Assets::locate(weights)?;

@@ -14,29 +14,29 @@ use crate::errors::CANCELLED;
 pub(crate) const PATIENCE: Duration = Duration::from_secs(1);
 
 /// A flag that becomes true when the user (or the system, by SIGTERM or SIGHUP) asks to stop. A run that does not end within
-/// `patience` of that is ended.
-pub(crate) fn flag(patience: Duration) -> Result<Arc<AtomicBool>> {
+/// `patience` of that is ended, after `last` has done what only this command has to do.
+pub(crate) fn flag(patience: Duration, last: fn()) -> Result<Arc<AtomicBool>> {
     let flag = Arc::new(AtomicBool::new(false));
     let raised = Arc::clone(&flag);
     ctrlc::set_handler(move || {
         if raised.swap(true, Ordering::Relaxed) {
-            end();
+            end(last);
         }
         let late = move || {
             thread::sleep(patience);
             eprintln!("vultus: stopped while it was waiting; nothing half-written is left");
-            end();
+            end(last);
         };
         if thread::Builder::new().name("vultus-end".into()).spawn(late).is_err() {
-            end();
+            end(last);
         }
     })
     .context("cannot watch for ctrl-C")?;
     Ok(flag)
 }
 
-fn end() -> ! {
-    vultus::media::remove_unfinished();
-    crate::latency::end_at_once();
+fn end(last: fn()) -> ! {
+    vultus_native::media::remove_unfinished();
+    last();
     std::process::exit(CANCELLED.into())
 }

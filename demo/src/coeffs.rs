@@ -1,21 +1,32 @@
 //! `vultus coeffs`: a sound file to the face's coefficients, frame by frame.
 
 use std::io::{self, BufWriter, Write};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 use anyhow::{Result, bail};
+use clap::Args;
+use vultus::drive::{Drive, MotionFrame};
 use vultus::face::FaceModel;
-use vultus::media::{AtomicFile, MediaError};
-use vultus::pipeline::{FaceFrame, MOTION_FPS};
-use vultus::stream::{self, RenderError};
+use vultus::pipeline::MOTION_FPS;
+use vultus_native::media::{AtomicFile, MediaError};
+use vultus_native::stream::{self, RenderError};
 
-use crate::args::Coeffs;
 use crate::console::Bar;
 use crate::report::{Report, Run};
+use crate::speech::Speech;
 use crate::{cancel, setup};
 
 const POSE_NAMES: [&str; 6] = ["pitch", "yaw", "roll", "x", "y", "z"];
+
+#[derive(Debug, Args)]
+pub(crate) struct Coeffs {
+    #[command(flatten)]
+    speech: Speech,
+    /// The file to write; its ending, .json or .csv, says which format.
+    #[arg(short, long, value_name = "OUT.json|OUT.csv")]
+    output: PathBuf,
+}
 
 #[derive(Clone, Copy)]
 enum Format {
@@ -24,7 +35,7 @@ enum Format {
 }
 
 pub(crate) fn run(weights: Option<&Path>, arguments: &Coeffs, start: Instant) -> Result<()> {
-    let cancel = cancel::flag(cancel::PATIENCE)?;
+    let cancel = cancel::flag(cancel::PATIENCE, || ())?;
     let output = arguments.output.as_path();
     let format = match output.extension().and_then(|e| e.to_str()).map(str::to_ascii_lowercase).as_deref() {
         Some("json") => Format::Json,
@@ -38,7 +49,7 @@ pub(crate) fn run(weights: Option<&Path>, arguments: &Coeffs, start: Instant) ->
     let mut writer = Writer::create(output, format, &parts.face).map_err(failed)?;
     let done = stream::hear(parts.reader, parts.speech, MOTION_FPS, &cancel, |frame, progress| {
         bar.show(progress);
-        writer.frame(frame, parts.face.lip_gap(&frame.beta)).map_err(|e| RenderError::Media(failed(e)))
+        writer.frame(frame, parts.face.lip_gap(&frame.drive.beta)).map_err(|e| RenderError::Media(failed(e)))
     })?;
     writer.finish().map_err(failed)?;
     bar.end();
@@ -46,6 +57,7 @@ pub(crate) fn run(weights: Option<&Path>, arguments: &Coeffs, start: Instant) ->
         &Run {
             command: "coeffs",
             speech: &arguments.speech,
+            emotion: parts.emotion,
             compute: &parts.compute,
             audio: &parts.audio,
             output,
@@ -87,17 +99,18 @@ impl Writer {
         Ok(Self { out, format, frames: 0, poses: Vec::new(), lip_gaps: Vec::new() })
     }
 
-    fn frame(&mut self, frame: &FaceFrame, lip_gap: f32) -> io::Result<()> {
+    fn frame(&mut self, frame: &MotionFrame, lip_gap: f32) -> io::Result<()> {
+        let Drive { beta, pose, .. } = &frame.drive;
         match self.format {
             Format::Json => {
                 self.out.write_all(if self.frames == 0 { b"\n" } else { b",\n" })?;
-                write_array(&mut self.out, &frame.beta)?;
-                self.poses.push(frame.pose);
+                write_array(&mut self.out, beta)?;
+                self.poses.push(*pose);
                 self.lip_gaps.push(lip_gap);
             }
             Format::Csv => {
                 write!(self.out, "{},{}", frame.index, frame.index as f64 / f64::from(MOTION_FPS))?;
-                for value in frame.beta.iter().chain(&frame.pose).chain([&lip_gap]) {
+                for value in beta.iter().chain(pose).chain([&lip_gap]) {
                     write!(self.out, ",{value}")?;
                 }
                 writeln!(self.out)?;

@@ -3,7 +3,8 @@
 use std::time::{Duration, Instant};
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressFinish, ProgressState, ProgressStyle};
-use vultus::stream::Progress;
+use vultus_native::Notices;
+use vultus_native::stream::Progress;
 
 /// A bar with frames a second and the time left; nothing where stderr is no terminal.
 pub(crate) struct Bar {
@@ -50,4 +51,9 @@ fn style(template: &str) -> ProgressStyle {
 /// Something that the user should know although the run succeeds.
 pub(crate) fn warn(text: &str) {
     eprintln!("vultus: note: {text}");
+}
+
+/// The library's own go there too.
+pub(crate) fn notices() -> Notices {
+    Notices::new(warn)
 }

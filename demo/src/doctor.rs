@@ -5,18 +5,15 @@ use std::path::Path;
 
 use anyhow::{Result, anyhow, bail};
 use cpal::traits::{DeviceTrait as _, HostTrait as _};
-use vultus::assets::{Assets, Source};
 use vultus::avatar::AvatarFile;
-use vultus::compute::{Backend, Compute};
-use vultus::emotion::Emotion;
+use vultus::compute::Compute;
 use vultus::face::FaceModel;
-use vultus::motion::{MotionModel, MotionSettings};
+use vultus::motion::MotionNetwork;
+use vultus_native::assets::{Assets, EAC, FACE, Source};
+use vultus_native::compute::{Backend, open, wanted};
+use vultus_native::graphics::{ADVICE, look};
 
-use crate::graphics;
-use crate::setup::{EAC, FACE};
-
-/// Settings that any working network takes.
-const ANY: MotionSettings = MotionSettings { look_ahead: 0, emotion: Emotion::Neutral, intensity: 1.0, seed: 0 };
+use crate::graphics::trial;
 
 /// Instructions that this build was compiled to use, as Linux names them.
 const NEEDED: [&str; 7] = ["avx2", "fma", "bmi1", "bmi2", "f16c", "movbe", "abm"];
@@ -75,7 +72,7 @@ fn processor(out: &mut impl Write) -> io::Result<()> {
 
 fn graphics(out: &mut impl Write, problems: &mut Vec<String>) -> io::Result<()> {
     writeln!(out, "\nGraphics")?;
-    let found = match graphics::look() {
+    let found = match look(&trial()) {
         Ok(found) => found,
         Err(error) => {
             problems.push(error.to_string());
@@ -87,7 +84,7 @@ fn graphics(out: &mut impl Write, problems: &mut Vec<String>) -> io::Result<()> 
         writeln!(out, "  {} ({}): tier {}, {kind}", adapter.name, adapter.driver, adapter.tier)?;
     }
     if let Err(why) = &found.usable {
-        writeln!(out, "  {why}: {}", graphics::ADVICE)?;
+        writeln!(out, "  {why}: {}", ADVICE)?;
         problems.push(why.clone());
     } else if found.adapters.is_empty() {
         writeln!(out, "  no adapter: networks and pictures run on the CPU, which is fine")?;
@@ -95,8 +92,8 @@ fn graphics(out: &mut impl Write, problems: &mut Vec<String>) -> io::Result<()> 
     }
     // Not opened where it does not work: that could end this process.
     let opened = match found.usable {
-        Ok(_) => Compute::open(Backend::Auto).map_err(|error| error.to_string()),
-        Err(why) if Compute::wanted(Backend::Auto).is_ok_and(|(backend, _)| backend == Backend::Gpu) => Err(why),
+        Ok(_) => open(Backend::Auto).map_err(|error| error.to_string()),
+        Err(why) if wanted(Backend::Auto).is_ok_and(|(backend, _)| backend == Backend::Gpu) => Err(why),
         Err(_) => Ok(Compute::Cpu),
     };
     match opened {
@@ -165,7 +162,7 @@ fn files(out: &mut impl Write, weights: Option<&Path>, problems: &mut Vec<String
             } else if check.path == FACE {
                 FaceModel::read(assets.weights(FACE)?)?;
             } else if check.path == EAC {
-                MotionModel::new(&Compute::Cpu, assets.weights(EAC)?, ANY)?;
+                MotionNetwork::load(&Compute::Cpu, assets.weights(EAC)?, 0)?;
             } else if check.path.ends_with(".safetensors") {
                 assets.weights(&check.path)?;
             }

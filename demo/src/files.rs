@@ -5,12 +5,12 @@
 //! yet to be made.
 
 use std::collections::BTreeSet;
-use std::fs::{self, Metadata};
+use std::fs;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Result, bail};
-use vultus::assets::Assets;
-use vultus::media::{self, AtomicFile, MediaError};
+use vultus_native::assets::Assets;
+use vultus_native::media::{self, AtomicFile, MediaError};
 
 /// Folders within a folder of inputs that are looked into, and entries of all of them: far beyond what any has.
 const DEPTH: usize = 4;
@@ -112,46 +112,6 @@ impl Files {
 
 /// What this process writes to anyway, where that is a file.
 const STREAMS: [(&str, &str); 2] = [("standard output", "/dev/stdout"), ("standard error", "/dev/stderr")];
-
-/// A sound must be a file or a pipe.
-///
-/// # Errors
-/// It is something that has no end or cannot be opened.
-pub(crate) fn check_sound(path: &Path) -> Result<()> {
-    // A file that is not there is told by who opens it.
-    let Ok(metadata) = fs::metadata(path) else { return Ok(()) };
-    if let Some(kind) = no_sound(&metadata) {
-        bail!("{} is {kind}, not a sound; give a file", path.display());
-    }
-    Ok(())
-}
-
-/// A sound that is read again and again must be a file.
-///
-/// # Errors
-/// It is something that can be read once only.
-pub(crate) fn check_repeatable(path: &Path) -> Result<()> {
-    check_sound(path)?;
-    if fs::metadata(path).is_ok_and(|metadata| !metadata.is_file() && !metadata.is_dir()) {
-        bail!("{} is a pipe, which can be heard once only; give a file", path.display());
-    }
-    Ok(())
-}
-
-#[cfg(unix)]
-fn no_sound(metadata: &Metadata) -> Option<&'static str> {
-    use std::os::unix::fs::FileTypeExt as _;
-    let kind = metadata.file_type();
-    if kind.is_socket() {
-        return Some("a socket");
-    }
-    (kind.is_char_device() || kind.is_block_device()).then_some("a device")
-}
-
-#[cfg(not(unix))]
-fn no_sound(_: &Metadata) -> Option<&'static str> {
-    None
-}
 
 fn folder_of(path: &Path) -> &Path {
     path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."))
@@ -271,17 +231,5 @@ mod tests {
         fs::write(&report, "truth").unwrap();
         let files = Files::default().reads_folder(dir.path()).writes("--json", Some(&report));
         assert!(files.check().unwrap_err().to_string().contains("which is read too"));
-    }
-
-    #[test]
-    fn what_has_no_end_is_no_sound() {
-        let dir = folder();
-        let socket = dir.path().join("socket.wav");
-        let _listener = std::os::unix::net::UnixListener::bind(&socket).unwrap();
-        for (path, word) in [(Path::new("/dev/zero"), "a device"), (&socket, "a socket")] {
-            let text = check_sound(path).unwrap_err().to_string();
-            assert!(text.contains(word) && text.contains("give a file"), "{text}");
-        }
-        check_sound(&dir.path().join("in.wav")).unwrap();
     }
 }

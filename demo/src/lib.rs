@@ -1,7 +1,6 @@
 //! The command line `vultus`, as a library: the program is [`main`] and nothing else.
 //!
-//! It is a library so that `fuzz/` can reach what strangers send to the server (offers, datagrams, messages). Nothing in here is an interface to
-//! build on: programs use the crate `vultus`.
+//! Nothing in here is an interface to build on: programs use the crates `vultus`, `vultus-native` and `vultus-server`.
 #![forbid(unsafe_code)]
 
 mod args;
@@ -14,21 +13,21 @@ mod doctor;
 mod errors;
 mod eval;
 mod files;
-mod generator;
 mod graphics;
 mod latency;
+mod live;
+mod options;
+mod page;
 mod render;
 mod report;
 mod serve;
 mod setup;
+mod speech;
 
 use std::process::ExitCode;
 use std::time::Instant;
 
 use clap::Parser as _;
-
-#[doc(hidden)]
-pub use crate::serve::fuzz;
 
 use crate::args::{Arguments, Command};
 

@@ -6,14 +6,15 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result};
 use serde::{Serialize, Serializer};
-use vultus::audio::AudioStats;
 use vultus::compute::Compute;
-use vultus::media::{AtomicFile, MediaError};
-use vultus::stream::Rendered;
+use vultus::emotion::Blend;
 use vultus::timing::StageSummary;
+use vultus_native::audio::AudioStats;
+use vultus_native::media::{AtomicFile, MediaError};
+use vultus_native::stream::Rendered;
 
-use crate::args::Speech;
 use crate::console::warn;
+use crate::speech::Speech;
 
 /// What `--report` writes.
 #[derive(Debug, Serialize)]
@@ -26,7 +27,7 @@ pub(crate) struct Report {
     size: Option<usize>,
     generator: Option<&'static str>,
     fps: u32,
-    emotion: String,
+    emotion: Blend,
     intensity: f32,
     look_ahead: usize,
     seed: u64,
@@ -54,6 +55,7 @@ pub(crate) struct Report {
 pub(crate) struct Run<'a> {
     pub(crate) command: &'static str,
     pub(crate) speech: &'a Speech,
+    pub(crate) emotion: Blend,
     pub(crate) compute: &'a Compute,
     pub(crate) audio: &'a str,
     pub(crate) output: &'a Path,
@@ -80,7 +82,7 @@ impl Report {
             size: run.size,
             generator: run.generator,
             fps: run.fps,
-            emotion: run.speech.emotion.to_lowercase(),
+            emotion: run.emotion,
             intensity: run.speech.intensity,
             look_ahead: run.speech.lookahead,
             seed: run.speech.seed,

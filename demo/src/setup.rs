@@ -2,22 +2,21 @@
 
 use std::path::Path;
 
-use anyhow::{Result, bail};
-use vultus::assets::{Assets, SAMPLE};
-use vultus::audio::AudioReader;
+use anyhow::Result;
 use vultus::compute::Compute;
+use vultus::emotion::Blend;
 use vultus::face::FaceModel;
-use vultus::motion::{LOOK_AHEAD_MAX, MotionModel, MotionSettings};
+use vultus::motion::MotionNetwork;
 use vultus::pipeline::SpeechToMotion;
+use vultus_native::assets::{Assets, EAC, FACE, SAMPLE};
+use vultus_native::audio::{AudioReader, check_sound};
+use vultus_native::compute::clock;
+use vultus_native::graphics::Graphics;
 
-use crate::args::Speech;
-use crate::errors;
-use crate::files::{self, Files};
-use crate::graphics::Graphics;
-
-/// Weights of the face model, and of the motion network.
-pub(crate) const FACE: &str = "face.safetensors";
-pub(crate) const EAC: &str = "eac.safetensors";
+use crate::console;
+use crate::files::Files;
+use crate::graphics::trial;
+use crate::speech::Speech;
 
 /// Everything that turns speech into coefficients.
 pub(crate) struct Parts {
@@ -28,6 +27,7 @@ pub(crate) struct Parts {
     pub(crate) speech: SpeechToMotion,
     /// Shown name of the sound.
     pub(crate) audio: String,
+    pub(crate) emotion: Blend,
 }
 
 /// Checks what the user gave, cheapest first, and opens everything. `avatar` is a name or a file.
@@ -38,51 +38,26 @@ pub(crate) fn open(
     output: &Path,
     fps: u32,
 ) -> Result<Parts> {
-    let settings = settings(arguments)?;
+    let (emotion, intensity) = arguments.feeling()?;
     let assets = Assets::locate(weights)?;
     let mut files = Files::of(&assets);
     if let Some(audio) = &arguments.audio {
-        files::check_sound(audio)?;
+        check_sound(audio)?;
         files = files.reads("the sound to read", audio);
     }
     if let Some(avatar) = avatar.map(Path::new) {
         files = files.reads("the avatar", avatar);
     }
     files.writes("--output", Some(output)).writes("--report", arguments.report.as_deref()).check()?;
-    let graphics = Graphics::ask(arguments.backend.into())?;
+    let graphics = Graphics::ask(arguments.backend.into(), Some(&trial()))?;
     let (audio, reader) = match &arguments.audio {
         Some(path) => (path.display().to_string(), AudioReader::open(path)?),
         None => (format!("{SAMPLE} (built in)"), AudioReader::from_bytes(SAMPLE, assets.read(SAMPLE)?)?),
     };
     let face = FaceModel::read(assets.weights(FACE)?)?;
-    let compute = graphics.open()?;
-    let motion = MotionModel::new(&compute, assets.weights(EAC)?, settings)?;
-    let speech = SpeechToMotion::new(reader.info().rate, motion, fps)?;
-    Ok(Parts { assets, compute, face, reader, speech, audio })
-}
-
-fn settings(arguments: &Speech) -> Result<MotionSettings> {
-    let emotion = errors::emotion(&arguments.emotion)?;
-    check_intensity(arguments.intensity)?;
-    check_look_ahead(arguments.lookahead)?;
-    Ok(MotionSettings {
-        look_ahead: arguments.lookahead,
-        emotion,
-        intensity: arguments.intensity,
-        seed: arguments.seed,
-    })
-}
-
-pub(crate) fn check_intensity(intensity: f32) -> Result<()> {
-    if !(1.0..=3.0).contains(&intensity) {
-        bail!("an intensity of {intensity} is out of range; give one from 1 (natural) to 3 (strongest)");
-    }
-    Ok(())
-}
-
-pub(crate) fn check_look_ahead(frames: usize) -> Result<()> {
-    if frames > LOOK_AHEAD_MAX {
-        bail!("a look-ahead of {frames} frames is out of range; give one from 0 to {LOOK_AHEAD_MAX}");
-    }
-    Ok(())
+    let compute = graphics.open(&console::notices())?;
+    let network = MotionNetwork::load(&compute, assets.weights(EAC)?, arguments.lookahead)?;
+    let motion = network.stream(&network.emotions().mood(emotion, intensity)?, arguments.seed)?;
+    let speech = SpeechToMotion::new(reader.info().rate, motion, fps)?.timed_by(clock());
+    Ok(Parts { assets, compute, face, reader, speech, audio, emotion })
 }

@@ -80,6 +80,11 @@ fn names_and_numbers_that_are_not_there() {
     let dir = folder();
     let coeffs = |more: &[&'static str]| [&["coeffs", "speech.wav", "-o", "out.json"], more].concat();
     fails(dir.path(), &coeffs(&["--emotion", "hapy"]), &["no emotion named \"hapy\"", "did you mean happy?"]);
+    fails(dir.path(), &coeffs(&["--emotion", r#"{"hapy":1}"#]), &["no emotion named \"hapy\"", "did you mean happy?"]);
+    fails(dir.path(), &coeffs(&["--emotion", r#"{"happy":0.7,"sad":0.6}"#]), &["shares of the emotion add up to 1.3"]);
+    fails(dir.path(), &coeffs(&["--emotion", r#"{"happy":-1}"#]), &["share of happy in the emotion is -1"]);
+    fails(dir.path(), &coeffs(&["--emotion", r#"{"happy""#]), &["the emotion is no JSON", "give a name"]);
+    fails(dir.path(), &["serve", "--ease", "6000"], &["ease of 6000 ms", "0 (at once) to 5000"]);
     fails(dir.path(), &coeffs(&["--intensity", "7"]), &["intensity of 7", "from 1"]);
     fails(dir.path(), &coeffs(&["--intensity", "-1"]), &["intensity of -1"]);
     fails(dir.path(), &coeffs(&["--intensity", "nan"]), &["intensity of NaN"]);
@@ -206,7 +211,7 @@ fn the_lists_are_there() {
     let dir = folder();
     let output = vultus(dir.path(), &["avatars"]);
     assert!(output.status.success());
-    assert!(String::from_utf8(output.stdout).unwrap().contains(vultus::assets::DEFAULT_AVATAR));
+    assert!(String::from_utf8(output.stdout).unwrap().contains(vultus_native::assets::DEFAULT_AVATAR));
     let output = vultus(dir.path(), &["doctor"]);
     let text = String::from_utf8(output.stdout).unwrap();
     for heading in ["Processor", "Graphics", "Sound", "Weights and avatars"] {

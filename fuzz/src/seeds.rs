@@ -6,7 +6,7 @@ use std::process::{Command, Stdio};
 
 use anyhow::{Context as _, Result, bail, ensure};
 use vultus::avatar::{ALBEDO, AvatarFile, EXPRESSION, IDENTITY, LIGHT, Matte, Portrait};
-use vultus::media::OpusEncoder;
+use vultus_native::media::OpusEncoder;
 
 /// Each container with what ffmpeg is told, and the ending of the file.
 pub(crate) const SOUNDS: [(&str, &[(&str, &str)]); 17] = [
@@ -147,7 +147,7 @@ pub(crate) fn sounds(recipes: &[(&str, &str)]) -> Result<Vec<Vec<u8>>> {
     recipes.iter().map(make).collect()
 }
 
-/// Conversations on a speak socket, as `demo/src/serve/speak/fuzz.rs` reads them: each control message that is kept between two pieces of sound of
+/// Conversations on a speak socket, as `engine/server/src/speak/fuzz.rs` reads them: each control message that is kept between two pieces of sound of
 /// an odd length, once as bare samples and once behind a WAV header.
 pub(crate) fn conversations() -> Result<Vec<Vec<u8>>> {
     let texts = kept("speak")?;

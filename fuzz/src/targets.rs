@@ -6,19 +6,20 @@ use std::hint::black_box;
 
 use anyhow::{Context as _, Result};
 use vultus::align::AlignWeights;
-use vultus::assets::Assets;
-use vultus::audio::AudioReader;
 use vultus::avatar::AvatarFile;
 use vultus::compute::Compute;
+use vultus::drive::Drive;
 use vultus::emotion::Emotion;
 use vultus::face::FaceModel;
 use vultus::generator::hef::HefWeights;
 use vultus::generator::{Generator as _, Method, OutputFormat, PortraitGenerator};
-use vultus::media::{OpusPacket, OpusReceiver};
-use vultus::motion::{MotionModel, MotionSettings};
+use vultus::motion::MotionNetwork;
 use vultus::pipeline::SpeechToMotion;
 use vultus::weights::WeightReader;
-use vultus_demo::fuzz::{self, Offers};
+use vultus_native::assets::Assets;
+use vultus_native::audio::AudioReader;
+use vultus_native::media::{OpusPacket, OpusReceiver};
+use vultus_server::fuzz::{self, Offers};
 
 use crate::seeds::{self, SOUNDS};
 use crate::shape::Shape;
@@ -222,7 +223,7 @@ fn draw(face: &FaceModel, avatar: &AvatarFile) -> String {
     };
     let mut beta = [0.0; vultus::avatar::EXPRESSION];
     beta.iter_mut().step_by(3).for_each(|b| *b = 0.8);
-    let bytes = generator.frame(&beta, &[0.1, 0.2, 0.05, 0.0, 0.0, 0.01]).map(|frame| frame.bytes.len());
+    let bytes = generator.frame(&Drive::new(&beta, &[0.1, 0.2, 0.05, 0.0, 0.0, 0.01])).map(|frame| frame.bytes.len());
     format!("drawn {bytes:?} {}", avatar.portrait.side)
 }
 
@@ -239,8 +240,12 @@ fn face(reader: WeightReader) -> String {
 
 /// A motion network; one that is taken has to hear half a second.
 fn motion(reader: WeightReader) -> String {
-    const ANY: MotionSettings = MotionSettings { look_ahead: 0, emotion: Emotion::Sad, intensity: 2.0, seed: 0 };
-    let model = match MotionModel::new(&Compute::Cpu, reader, ANY) {
+    let network = match MotionNetwork::load(&Compute::Cpu, reader, 0) {
+        Ok(network) => network,
+        Err(error) => return error.to_string(),
+    };
+    let mood = network.emotions().mood(Emotion::Sad, 2.0).expect("weights are finite");
+    let model = match network.stream(&mood, 0) {
         Ok(model) => model,
         Err(error) => return error.to_string(),
     };

@@ -51,11 +51,46 @@ pub struct Variant {
     pub workgroup: [u32; 3],
 }
 
+/// What the elements of a binding or a tensor are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Element {
+    /// `f32`.
+    F32,
+    /// `f16`, two a word. No kernel binds them yet.
+    F16,
+    /// `u32`, also four packed bytes.
+    U32,
+}
+
+impl Element {
+    /// Bytes of one.
+    pub const fn bytes(self) -> usize {
+        match self {
+            Self::F32 | Self::U32 => 4,
+            Self::F16 => 2,
+        }
+    }
+}
+
+impl fmt::Display for Element {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::F32 => "f32",
+            Self::F16 => "f16",
+            Self::U32 => "u32",
+        })
+    }
+}
+
 /// A storage binding, in the order of the WGSL file (binding 1 is the first).
 #[derive(Debug)]
 pub struct Binding {
     /// Name of the WGSL variable.
     pub name: &'static str,
+    /// What its array is made of.
+    pub element: Element,
+    /// How many elements an entry of the array has: 4 in `array<vec4<f32>>`.
+    pub lanes: usize,
     /// Whether the kernel writes it (`read_write`).
     pub writes: bool,
 }

@@ -13,7 +13,7 @@ from safetensors import safe_open
 from ..hef.data import square_root
 
 CROP = 256
-ROOM = 1.4  # the engine's crop of a head (engine/src/generator/hef/crop.rs)
+ROOM = 1.4  # the engine's crop of a head (engine/core/src/generator/hef/crop.rs)
 
 
 class Pictures:

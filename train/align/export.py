@@ -10,7 +10,7 @@ from pathlib import Path
 import torch
 
 from ..half import save_half
-from ..release import release
+from ..release import PICTURES, release
 from .data import CROP
 from .model import UP, WIDTHS, Align
 
@@ -32,7 +32,7 @@ def main():
     parser.add_argument("--weights", type=Path, default=Path("weights"))
     args = parser.parse_args()
     file, state = export(args.run / "last.pt", args.weights)
-    release(args.weights, file, state, "align", [])
+    release(args.weights, file, state, "align", PICTURES, "python -m train.blender.crowd")
 
 
 if __name__ == "__main__":

@@ -2,21 +2,16 @@
 
     python -m train.align.train --people PEOPLE --held HELD --run train/.cache/align/run --steps 12000
 
-Resumes from `<run>/last.pt`; SIGTERM ends it after the current step, with a checkpoint. Takes in people that are made meanwhile.
+Resumes from `<run>/last.pt`. Takes in people that are made meanwhile. `train/loop.py` says what else every training does.
 """
 
 import argparse
-import copy
-import json
-import math
-import os
-import signal
-import time
 from pathlib import Path
 
 import numpy as np
 import torch
 
+from .. import loop
 from ..face.model import FaceModel
 from .data import Pictures
 from .model import Align, places
@@ -48,85 +43,63 @@ def held_error(net, data):
     square, sure = [], []
     for k in range(len(data.pictures)):
         picture, true = data.plain(k)
-        at, spread, _ = places(net(picture[None]))
+        device = next(net.parameters()).device
+        at, spread, _ = (x.cpu() for x in places(net(picture[None].to(device))))
         far = (at[0] - true).pow(2).sum(-1)
         square.append(float(far.mean().sqrt()))
         sure.append(float((far.sqrt() < 2 * 2**0.5 * spread[0].exp()).float().mean()))
     return np.mean(square), np.quantile(square, 0.9), np.mean(sure)
 
 
+class Trainer(loop.Trainer):
+    look_steps = 500
+
+    def __init__(self, model, data=None, held=None, rank=0, device="cpu", half=False):
+        self.points, self.other = choose(model)
+        torch.manual_seed(SEED)
+        net = Align(len(self.points)).to(device)
+        optimizer = torch.optim.Adam(net.parameters(), RATE, (0.9, 0.99))
+        super().__init__(net, optimizer, seed=SEED, rate=RATE, warmup=100, average=AVERAGE, clip=1.0, rank=rank, device=device)
+        self.data, self.held, self.half = data, held, half
+
+    def about(self):
+        return {"points": self.points.tolist()}
+
+    def batch(self):
+        return self.data.batch(self.rng, BATCH, self.other)
+
+    def losses(self, batch):
+        picture, true = (x.to(self.device) for x in batch)
+        with torch.autocast(torch.device(self.device).type, torch.bfloat16, enabled=self.half):
+            out = self.forward(picture)
+        loss, error = loss_of(out.float(), true)
+        return loss, {"loss": loss, "error": error}
+
+    def row(self):
+        return {"people": len(self.data.names)}
+
+    def evaluate(self, folder):
+        found = dict(zip(("held_rms", "held_worst_tenth", "held_sure"), map(float, held_error(self.average, self.held))))
+        self.data.refresh()
+        return found
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    loop.options(parser, Path("train/.cache/align/run"), 12000)
     parser.add_argument("--people", type=Path, default=Path("train/.cache/crowd/people"))
     parser.add_argument("--held", type=Path, default=Path("train/.cache/crowd/held"))
     parser.add_argument("--face", type=Path, default=Path("weights/face.safetensors"))
-    parser.add_argument("--run", type=Path, default=Path("train/.cache/align/run"))
-    parser.add_argument("--steps", type=int, default=12000)
-    parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--half", action="store_true", help="convolutions in bfloat16")
     args = parser.parse_args()
-    torch.set_num_threads(args.threads)
-    torch.manual_seed(SEED)
-    device = "cuda" if torch.cuda.is_available() else "cpu"
     model = FaceModel(args.face)
-    points, other = choose(model)
-    net = Align(len(points)).to(device)
-    average = copy.deepcopy(net).requires_grad_(False)
-    optimizer = torch.optim.Adam(net.parameters(), RATE, (0.9, 0.99))
-    step, seconds, curve, file = 0, 0.0, [], args.run / "last.pt"
-    args.run.mkdir(parents=True, exist_ok=True)
-    if file.exists():
-        state = torch.load(file, map_location=device, weights_only=False)
-        net.load_state_dict(state["net"])
-        average.load_state_dict(state["average"])
-        optimizer.load_state_dict(state["optimizer"])
-        step, seconds, curve = state["step"], state["seconds"], state["curve"]
-        print(f"resumed at step {step}")
 
-    def save():
-        state = {"net": net.state_dict(), "average": average.state_dict(), "optimizer": optimizer.state_dict(), "points": points.tolist(),
-                 "step": step, "seconds": seconds, "curve": curve}
-        torch.save(state, file.with_suffix(".part"))
-        os.replace(file.with_suffix(".part"), file)
+    def make(rank, device):
+        trainer = Trainer(model, rank=rank, device=device, half=args.half)
+        trainer.data, trainer.held = (Pictures(folder, model, trainer.points) for folder in (args.people, args.held))
+        return trainer
 
-    data, held = Pictures(args.people, model, points), Pictures(args.held, model, points)
-    stopped = []
-    signal.signal(signal.SIGTERM, lambda *_: stopped.append(True))
-    sums, begun = [], time.monotonic()
-    while step < args.steps and not stopped:
-        warm = min(1.0, (step + 1) / 100)
-        for group in optimizer.param_groups:
-            group["lr"] = RATE * warm * (0.03 + 0.97 * 0.5 * (1 + math.cos(math.pi * step / args.steps)))
-        picture, true = (x.to(device) for x in data.batch(np.random.default_rng([SEED, step]), BATCH, other))
-        with torch.autocast(device, torch.bfloat16, enabled=args.half):
-            out = net(picture)
-        loss, error = loss_of(out.float(), true)
-        if not torch.isfinite(loss):
-            raise SystemExit(f"training stopped: step {step}: the loss is not finite; the last checkpoint is good, lower the rate")
-        optimizer.zero_grad()
-        loss.backward()
-        torch.nn.utils.clip_grad_norm_(net.parameters(), 1.0)
-        optimizer.step()
-        step += 1
-        keep = min(AVERAGE, (1 + step) / (10 + step))
-        with torch.no_grad():
-            for mean, now in zip(average.parameters(), net.parameters()):
-                mean.lerp_(now, 1 - keep)
-        sums.append((float(loss.detach()), float(error)))
-        if step % 100 == 0:
-            now = time.monotonic()
-            seconds, begun = seconds + now - begun, now
-            row = {"step": step, "minutes": seconds / 60, "people": len(data.names), "loss": np.mean([s[0] for s in sums]), "error": np.mean([s[1] for s in sums])}
-            if step % 500 == 0:
-                row |= dict(zip(("held_rms", "held_worst_tenth", "held_sure"), map(float, held_error(average, held))))
-                data.refresh()
-            curve.append({k: float(v) for k, v in row.items()})
-            sums = []
-            print(" ".join(f"{k} {v:.4g}" for k, v in row.items()), flush=True)
-            if step % 500 == 0:
-                save()
-    save()
-    (args.run / "curve.json").write_text(json.dumps(curve))
+    loop.train(make, args, args.run)
 
 
 if __name__ == "__main__":

@@ -1,7 +1,7 @@
 """The folder of a random person: what is in it, and in which order people are made.
 
-OUT/NAME/NAME.avatar    the portrait as every avatar file (engine/src/avatar/format.rs); its light and albedo are fitted to the pixels
-OUT/NAME/truth.json     as benches/data/truth, and more: {"avatar", "size", "cases": [{"name", "image", "beta", "dpose", "matte", "kind"[, "after"]}],
+OUT/NAME/NAME.avatar    the portrait as every avatar file (engine/core/src/avatar/format.rs); its light and albedo are fitted to the pixels
+OUT/NAME/truth.json     as benches/data/truth, and more: {"avatar", "size", "cases": [{"name", "image", "beta", "dpose", "matte", "kind"[, "after"][, "sigma"]}],
                         "look", "phenotype", "shot"}
 OUT/NAME/CASE.png       the picture of a case, its matte in CASE.matte.png (grey)
 
@@ -60,7 +60,7 @@ def avatar(model, person, alpha, shot, pixels, matte):
 
 def truth(person, shot, size, cases):
     """The content of truth.json. Who it is and how it was lit stays with the pictures."""
-    keep = ("name", "beta", "dpose", "kind", "after")
+    keep = ("name", "beta", "dpose", "kind", "after", "sigma")
     rows = [{**{k: c[k] for k in keep if k in c}, "image": f"{c['name']}.png", "matte": f"{c['name']}.matte.png"} for c in cases]
     return {"avatar": person.name, "size": size, "cases": rows, "look": person.look, "phenotype": person.phenotype, "shot": shot}
 

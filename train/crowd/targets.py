@@ -1,7 +1,8 @@
 """What a random person does: the pictures that the generator has to learn, as expressions and head motions.
 
 Each person has `COUNT` targets of different kinds; held-out ones are also turned as far as any, speaking, to both sides. Names say the kind; of a pair "speech0", "speech0b" the second is 40 ms later, which its
-`after` says. Coefficients are absolute (they replace the portrait's), by name; motion is (pitch, yaw, roll, x, y, z), radians and metres.
+`after` says. Coefficients are absolute (they replace the portrait's), by name; motion is (pitch, yaw, roll, x, y, z), radians and metres. `sigma` is the motion
+network's σ̂ of the moment, where the expression is one of the pool's and the pool has it; an expression that nobody spoke has none.
 """
 
 import numpy as np
@@ -65,7 +66,9 @@ def targets(part, index, pool):
     rng = generator(part, index, 2)
     out = []
 
-    def add(name, kind, beta, move, **more):
+    def add(name, kind, beta, move, moment=None, sigma="sigma", **more):
+        if moment is not None and sigma in pool:
+            more["sigma"] = round(float(pool[sigma][moment]), 5)
         beta = {k: round(float(np.clip(v, 0, 1)), 4) for k, v in beta.items() if v > 0.004}
         out.append({"name": name, "kind": kind, "beta": beta, "dpose": [round(float(v), 6) for v in move], **more})
 
@@ -85,22 +88,28 @@ def targets(part, index, pool):
         speed = rng.normal(0, 1, 6) * [0.006, 0.010, 0.006, 0.0004, 0.0004, 0.0004]
         later = move + speed
         later[:3], later[3:] = later[:3].clip(-LIMIT, LIMIT), later[3:].clip(-SHIFT, SHIFT)
-        add("speech0", "pair", {**named(pool["now"][k]), **eyes}, move)
-        add("speech0b", "pair", {**named(pool["next"][k]), **eyes}, later, after="speech0")
+        add("speech0", "pair", {**named(pool["now"][k]), **eyes}, move, k)
+        add("speech0b", "pair", {**named(pool["next"][k]), **eyes}, later, k, "sigma_next", after="speech0")
     else:
-        add("speech0", "speech", alive(named(pool["now"][weighted(rng, np.ones(len(jaw)))])), move)
-        add("speech1", "shut", alive(named(pool["now"][weighted(rng, pool["seal"].astype(float) ** 2 + 1e-6)])), motion(rng))
-    add("open", "open", alive(named(pool["now"][weighted(rng, jaw**2)])), motion(rng))
+        k = weighted(rng, np.ones(len(jaw)))
+        add("speech0", "speech", alive(named(pool["now"][k])), move, k)
+        k = weighted(rng, pool["seal"].astype(float) ** 2 + 1e-6)
+        add("speech1", "shut", alive(named(pool["now"][k])), motion(rng), k)
+    k = weighted(rng, jaw**2)
+    add("open", "open", alive(named(pool["now"][k])), motion(rng), k)
     if rng.random() < 0.4:
         out[-1]["beta"]["jawOpen"] = round(float(max(out[-1]["beta"].get("jawOpen", 0), rng.uniform(0.5, 0.9))), 4)
-    add("teeth", "teeth", alive(named(pool["now"][weighted(rng, teeth**2)])), motion(rng))
-    add("emotion", "emotion", alive(named(pool["now"][full_emotion(rng, pool)])), motion(rng))
-    beta = named(pool["now"][weighted(rng, np.ones(len(jaw)))])
+    k = weighted(rng, teeth**2)
+    add("teeth", "teeth", alive(named(pool["now"][k])), motion(rng), k)
+    k = full_emotion(rng, pool)
+    add("emotion", "emotion", alive(named(pool["now"][k])), motion(rng), k)
+    k = weighted(rng, np.ones(len(jaw)))
+    beta = named(pool["now"][k])
     blink(beta, 1.0 if rng.random() < 0.5 else rng.uniform(0.3, 0.8))
     if rng.random() < 0.3:
         blink(beta, 0.0)
         gaze(beta, rng, 0.8)
-    add("eyes", "eyes", beta, motion(rng))
+    add("eyes", "eyes", beta, motion(rng), k)
     name = SINGLE[rng.integers(len(SINGLE))]
     beta = {name: rng.uniform(0.5, 1.0)}
     twin = name.replace("Left", "#").replace("Right", "Left").replace("#", "Right")
@@ -113,8 +122,8 @@ def targets(part, index, pool):
     add("action", "action", beta, motion(rng))
     if part == "held":
         for side, sign in (("left", 1), ("right", -1)):
-            beta = named(pool["now"][weighted(rng, np.ones(len(jaw)))])
-            add(f"turn_{side}", "turn", beta, [0, sign * LIMIT[1], 0, 0, 0, 0])
+            k = weighted(rng, np.ones(len(jaw)))
+            add(f"turn_{side}", "turn", named(pool["now"][k]), [0, sign * LIMIT[1], 0, 0, 0, 0], k)
     return out
 
 

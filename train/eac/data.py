@@ -32,16 +32,16 @@ class Corpus:
 
 
 class Windows:
-    """Seeded random windows. Everything random comes from `rng`, whose state a checkpoint keeps."""
+    """Random windows; everything random comes from the generator that a batch is asked for with."""
 
-    def __init__(self, corpus, config, gap_row, rng, plain=False):
-        self.corpus, self.rng, self.plain = corpus, rng, plain
+    def __init__(self, corpus, config, gap_row, plain=False):
+        self.corpus, self.rng, self.plain = corpus, None, plain
         self.frames, self.context = config["model"]["frames"], config["model"]["columns"]
         self.gap_row = torch.as_tensor(gap_row)
 
-    def batch(self, size):
+    def batch(self, rng, size):
         """tokens (B, T, 960), emotion table weights (B, 8), mu (B,), target (B, T, 64)"""
-        rng, corpus = self.rng, self.corpus
+        self.rng, corpus = rng, self.corpus
         lead = self.context - 4
         count = 4 * self.frames + lead
         starts = rng.integers(lead // 4, corpus.frames - self.frames, size)

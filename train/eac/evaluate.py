@@ -1,4 +1,4 @@
-"""Held-out figures of EAC: closures, silence, offset, emotion, by look-ahead (`metrics.py` defines them).
+"""Held-out figures of EAC: closures, silence, offset, emotion, by look-ahead; `engine/truth/src/speech.rs` defines them, and `metrics.py` is its twin.
 
     python -m train.eac.evaluate --weights weights/eac.safetensors --face weights/face.safetensors
 
@@ -7,6 +7,7 @@ Voices of the held-out set were never trained on. Prints a table and writes it a
 
 import argparse
 import json
+from collections import Counter
 from pathlib import Path
 
 import numpy as np
@@ -18,7 +19,7 @@ from ..speech.synth import ENGINES
 from .compose import action_table, strength
 from .data import Corpus
 from .face import EMOTIONS, NAMES, load_face
-from .metrics import FPS, closure_counts, deep_silence, offset_ms, precision_recall
+from .metrics import FPS, closure_counts, deep_silence, judge, merged, offset_ms, precision_recall
 from .stream import load_net, stream
 
 LOOKAHEADS = range(6)
@@ -40,14 +41,22 @@ def held_clips(corpus, engine, seconds):
                 i = queues[voice].pop(0)
                 a, b = corpus.clip_start[i], corpus.clip_start[i + 1]
                 pcm = corpus.pcm[640 * a : 640 * b].astype(np.float32) / 32767
-                out.append((pcm, truth(corpus.segments[i], b - a, pcm)))
+                out.append((pcm, truth(corpus.segments[i], b - a, pcm) | {"segments": corpus.segments[i]}))
                 got += (b - a) / FPS
     return out
 
 
+def mistakes(gap, about):
+    """(missed closures, false ones), each counted by the phone that was spoken there."""
+    found, runs, right = judge(gap, about["closures"], about["pauses"])
+    missed = Counter("+".join(p for s, e, p in about["closures"] if start <= s and e <= end) for (start, end), hit in zip(merged(about["closures"]), found) if not hit)
+    at = lambda t: next((p for s, e, p in about["segments"] if s <= t < e), "SIL")  # noqa: E731
+    return missed, Counter(at((a + b) / 2 / FPS) for (a, b), good in zip(runs, right) if not good)
+
+
 def speech_figures(net, row, clips, emotion=0, mu=1.0, change=None):
-    """Per look-ahead: precision, recall, F1, offset in ms, correlation with openness; and the silence in the pauses."""
-    counts = np.zeros((6, 4))
+    """Per look-ahead: precision, recall, F1, offset in ms, correlation with openness; at L = 2 the gap in the pauses, and which phones were missed or shut for nothing."""
+    counts, missed, false = np.zeros((6, 4)), Counter(), Counter()
     shown, wanted, quiet = [[] for _ in LOOKAHEADS], [], []
     for pcm, about in clips:
         heard = pcm if change is None else change(pcm)
@@ -58,8 +67,12 @@ def speech_figures(net, row, clips, emotion=0, mu=1.0, change=None):
             counts[ahead] += closure_counts(gap[ahead], about["closures"], about["pauses"])
             shown[ahead].append(gap[ahead])
         quiet.append(gap[2][still])
+        for counter, more in zip((missed, false), mistakes(gap[2], about)):
+            counter.update(more)
     wanted = np.concatenate(wanted)
-    out = {"closures": int(counts[0, 1]), "silence": float(np.concatenate(quiet).mean()) if quiet else None, "by_lookahead": []}
+    quiet = np.concatenate(quiet)
+    out = {"closures": int(counts[0, 1]), "silence": float(quiet.mean()) if len(quiet) else None, "by_lookahead": []}
+    out |= {"missed": dict(missed.most_common()), "false_on": dict(false.most_common())}
     for ahead in LOOKAHEADS:
         gap = np.concatenate(shown[ahead])
         p, r, f1 = precision_recall(counts[ahead])
@@ -156,7 +169,7 @@ def the_rest(net, row, clips):
     for name, rows in figures["emotion"].items():
         print(f"{name:10}", {k: v for k, v in rows.items() if k != "units"}, flush=True)
     real = [(pcm, align(pcm, text)) for _, pcm, text in recordings()]
-    real = [(pcm, truth(s, len(pcm) // 640, pcm)) for pcm, s in real if s]
+    real = [(pcm, truth(s, len(pcm) // 640, pcm) | {"segments": s}) for pcm, s in real if s]
     if real:
         figures["real"] = speech_figures(net, row, real) | {"seconds": float(sum(len(p) for p, _ in real) / 16000)}
         report_speech(f"real speech, {figures['real']['seconds']:.0f} s", figures["real"])

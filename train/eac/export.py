@@ -10,7 +10,7 @@ from pathlib import Path
 import torch
 
 from ..half import save_half
-from ..manifest import update
+from ..release import release
 from .config import load_config
 from .face import EMOTIONS, INDEX, NAMES
 from .model import Eac
@@ -30,37 +30,14 @@ def export(checkpoint, path):
     return state
 
 
-def draw_curve(curve, path):
-    import matplotlib
-
-    matplotlib.use("Agg")
-    import matplotlib.pyplot as plt
-
-    figure, axis = plt.subplots(figsize=(7, 3.6), dpi=100)
-    for key in ("total", "gap", "landmarks", "coefficients", "velocity"):
-        axis.plot([r["step"] for r in curve], [r[key] for r in curve], label=key, lw=1.2)
-    axis.set(yscale="log", xlabel="step", ylabel="loss (mean of 100 steps)", title="EAC training")
-    axis.grid(alpha=0.3, which="both")
-    axis.legend(fontsize=8)
-    figure.tight_layout()
-    path.parent.mkdir(parents=True, exist_ok=True)
-    figure.savefig(path)
-    plt.close(figure)
-
-
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--run", type=Path, default=Path("train/.cache/eac"))
     parser.add_argument("--weights", type=Path, default=Path("weights"))
     args = parser.parse_args()
-    state = export(args.run / "last.pt", args.weights / "eac.safetensors")
-    draw_curve(state["curve"], args.weights / "cards" / "eac_curve.png")
-    update(
-        args.weights, "eac.safetensors", licence="MIT OR Apache-2.0",
-        source="trained by train/eac on speech synthesised with espeak-ng, flite and festival",
-        how="python -m train.speech.synth train; python -m train.eac.train; python -m train.eac.export",
-    )
-    print(f"exported step {state['step']}, {state['seconds'] / 60:.0f} minutes of training")
+    file = args.weights / "eac.safetensors"
+    state = export(args.run / "last.pt", file)
+    release(args.weights, file, state, "eac", "speech synthesised with espeak-ng, flite and festival", "python -m train.speech.synth train")
 
 
 if __name__ == "__main__":

@@ -109,6 +109,11 @@ class Eac(nn.Module):
             trace("norm", x)
         return self.head(x[:, 1:]), x[:, 0]
 
+    def strength(self, sigma):
+        """σ̂ (…, D) -> (…): how much of sigma_base it holds, which is what HEF's style code takes (train/hef/README.md). σ goes in as μ · sigma_base (eq. 3), and for each of
+        the eight emotions this rises with μ. It is not μ itself: the last layer norm scales it, and it differs from emotion to emotion."""
+        return sigma @ self.sigma_base / self.sigma_base.square().sum()
+
 
 def tokens_from_columns(columns, frames=32, context=12):
     """Mel columns (…, 4·frames + context − 4, mels) -> tokens (…, frames, context·mels), oldest column first."""

@@ -1,18 +1,22 @@
-"""Golden activations of the network, for the Rust tests: `python -m train.goldens.eac --weights weights/eac.safetensors`. Needs PyTorch.
+"""Golden activations of the network, for the Rust tests: `python -m train.goldens.eac`. Needs PyTorch.
 
-`small.*` is a seeded network of the same shape but narrow, with every layer's activation. `full.*` is the shipped
-network on one window, final outputs only. Every weight is rounded to f16 first, as in the shipped file.
+`small.*` is a seeded network of the same shape but narrow, with every layer's activation; its weights are rounded to f16 first, as in a shipped file. `shipped.*` is what the shipped
+network, whose weights stay in their own file, makes of two windows: one of made-up columns, and one out of the sample speech. Of every layer's activation some values are kept
+(`sampled`), of the outputs all.
 """
 
 import argparse
 import json
 from pathlib import Path
 
+import soundfile
 import torch
 from safetensors.torch import load_file, save_file
 
 from train.eac.config import load_config
 from train.eac.model import Eac, tokens_from_columns
+from train.goldens import sampled
+from train.speech.mel import RATE, log_mel
 
 SMALL = dict(
     frames=8, columns=12, mels=80, width=32, blocks=2, heads=4, feed_forward=64, kernel=7,
@@ -70,41 +74,44 @@ def small_golden():
     return out
 
 
+def speech_columns(wav, first):
+    """Mel columns of the window that begins with motion frame `first` of a sound. (136, 80)"""
+    pcm, rate = soundfile.read(wav, dtype="float32")
+    assert rate == RATE, f"{wav}: {rate} Hz, expected {RATE}"
+    return torch.from_numpy(log_mel(pcm)[4 * first - 8 : 4 * (first + 32)])
+
+
 @torch.no_grad()
-def full_golden(weights):
-    config = load_config()["model"]
-    net = Eac(config)
-    net.load_state_dict({k: v.float() for k, v in load_file(weights).items()})
+def shipped_golden(weights):
+    net = Eac(load_config()["model"])
+    net.load_state_dict({k: v.float() for k, v in load_file(weights / "eac.safetensors").items()})
     net.eval()
-    columns = speechlike_columns(4 * 32 + 8, 22)
-    mu = torch.tensor([1.5])
-    beta, sigma = net(tokens_from_columns(columns[None], 32), torch.tensor([3]), mu)
-    return {
-        "full.columns": columns, "full.beta": beta[0], "full.sigma": sigma[0],
-        "full.emotion_index": torch.tensor([3], dtype=torch.int32), "full.mu": mu,
-    }
+    columns = torch.stack([speechlike_columns(4 * 32 + 8, 22), speech_columns(weights / "sample.wav", 60)])
+    emotion, mu = torch.tensor([3, 5]), torch.tensor([1.5, 3.0])
+    out = {}
+
+    def trace(name, value):
+        out[f"shipped.{name}"] = sampled(value)
+
+    beta, sigma = net(tokens_from_columns(columns, 32), emotion, mu, trace)
+    out |= {"shipped.columns": columns, "shipped.beta": beta, "shipped.sigma": sigma}
+    return out | {"shipped.emotion_index": emotion.to(torch.int32), "shipped.mu": mu}
 
 
-def build(weights=None):
-    out = small_golden()
-    if weights:
-        out |= full_golden(weights)
-    return {k: v.contiguous() for k, v in out.items()}
+def build(weights):
+    """`weights` is the folder."""
+    return {k: v.contiguous() for k, v in (small_golden() | shipped_golden(weights)).items()}
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--weights", type=Path, default=None)
-    parser.add_argument("--out", type=Path, default=Path("engine/tests/golden/eac.safetensors"))
-    parser.add_argument("--random-weights", type=Path, help="write a seeded random full-size network here and use it")
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--weights", type=Path, default=Path("weights"), help="the folder of the shipped files")
+    parser.add_argument("--out", type=Path, default=Path("engine/native/tests/golden/eac.safetensors"))
     args = parser.parse_args()
     torch.set_num_threads(1)
-    if args.random_weights:
-        net = randomise(Eac(load_config()["model"]), 23)
-        save_file({k: v.half().contiguous() for k, v in net.state_dict().items()}, args.random_weights)
-        args.weights = args.random_weights
     args.out.parent.mkdir(parents=True, exist_ok=True)
     save_file(build(args.weights), args.out, metadata={"small": json.dumps(SMALL)})
+    args.out.chmod(0o644)
     print(args.out, args.out.stat().st_size, "bytes")
 
 

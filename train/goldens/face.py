@@ -1,6 +1,6 @@
 """Golden values of the face model for the Rust tests: `python -m train.goldens.face`. numpy only.
 
-engine/tests/golden/face.safetensors, with C cases (identity, expression, motion and placement drawn by seed):
+engine/native/tests/golden/face.safetensors, with C cases (identity, expression, motion and placement drawn by seed):
 
 * alpha (C, 80), beta (C, 64), delta (C, 80), motion (C, 6), placement (C, 6) f32: inputs
 * vertex.index (N) i32, vertex.position (C, N, 3) f32: camera space, metres, at a subset of vertices
@@ -94,7 +94,7 @@ def main():
 
     arg = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     arg.add_argument("--model", type=Path, default=Path("weights/face.safetensors"))
-    arg.add_argument("--out", type=Path, default=Path("engine/tests/golden/face.safetensors"))
+    arg.add_argument("--out", type=Path, default=Path("engine/native/tests/golden/face.safetensors"))
     args = arg.parse_args()
     args.out.parent.mkdir(parents=True, exist_ok=True)
     tensors = make(FaceModel(args.model))

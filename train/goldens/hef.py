@@ -1,22 +1,27 @@
-"""Golden file of HEF: tiny networks with seeded weights (heads too), every layer's activation, and what the ablations make of the same weights.
+"""Golden file of HEF: tiny networks with seeded weights (heads too), every layer's activation, what the ablations make of the same weights, and what the shipped network does.
 
     python -m train.goldens.hef
 
 NAME.weight.* holds the network `train.hef.config.TINY[NAME]`, whose configuration is the metadata NAME; NAME.driven, .source, .style its inputs,
 NAME.result (B, 6, C, C) = need · delta 3, matte 1, residual flow 2, the rest its activations. `after/ABLATION.result` belong to the inputs and
-the weights of `after`, with the configuration in the metadata of that name.
+the weights of `after`, with the configuration in the metadata of that name. nano.* are some values (`sampled`) of every layer of the shipped network, whose weights stay in their
+own file; its inputs are noise, in blocks of BLOCK × BLOCK equal pixels, that the Rust test makes again (`noise`).
 """
 
 import argparse
 import json
 from pathlib import Path
 
+import numpy as np
 import torch
-from safetensors.torch import save_file
+from safetensors import safe_open
+from safetensors.torch import load_file, save_file
 
+from train.goldens import sampled
 from train.hef.config import TINY
 from train.hef.model import NEED, Hef
 
+BLOCK = 8
 # What each changes, small enough for the tiny network to feel it.
 ABLATIONS = {"no_residual": {"residual": False}, "no_hierarchy": {"flow_limit": 8}, "no_prior": {"prior": False}}
 
@@ -62,8 +67,38 @@ def run(net, driven, source, style, trace=None):
     return torch.cat([driven[:, NEED, None] * made["delta"], made["matte"], made["flow"]], 1)
 
 
-def build():
-    out = {}
+def noise(seed, *shape):
+    """Numbers from −1 to 1, as `noise` in engine/native/tests/common gives them (xorshift64)."""
+    mask, count = 2**64 - 1, int(np.prod(shape))
+    s = (seed * 0x9E3779B97F4A7C15 & mask) | 1
+    out = np.empty(count, np.float32)
+    for k in range(count):
+        s ^= s << 13 & mask
+        s ^= s >> 7
+        s ^= s << 17 & mask
+        out[k] = (s >> 40) / 2**23 - 1
+    return torch.from_numpy(out.reshape(shape))
+
+
+def shipped(weights):
+    file = weights / "hef_nano.safetensors"
+    with safe_open(file, "pt") as opened:
+        config = json.loads(opened.metadata()["network"])
+    net = Hef(config).eval()
+    net.load_state_dict({name: value.float() for name, value in load_file(file).items()})
+    side, out = config["crop"] // BLOCK, {}
+    driven = 0.5 + 0.5 * noise(1, 1, 16, side, side)
+    driven[:, 10:12] = 0.05 * noise(2, 1, 2, side, side)
+    driven[:, 12] = 0.3 * noise(3, 1, side, side)
+    driven, source = (x.repeat_interleave(BLOCK, 2).repeat_interleave(BLOCK, 3) for x in (driven, 0.5 + 0.5 * noise(4, 1, 8, side, side)))
+    style = noise(5, 1, 258)
+    out["nano.result"] = sampled(run(net, driven, source, style, trace=lambda key, value: out.update({f"nano.{key}": sampled(value)})))
+    return out
+
+
+def build(weights):
+    """`weights` is the folder of the shipped files."""
+    out = shipped(weights)
     for seed, (name, config) in enumerate(TINY.items()):
         net = randomise(Hef(config), 30 + seed)
         batch = 2 if name == "after" else 1
@@ -83,13 +118,14 @@ def build():
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--out", type=Path, default=Path("engine/tests/golden/hef.safetensors"))
+    parser.add_argument("--weights", type=Path, default=Path("weights"), help="the folder of the shipped files")
+    parser.add_argument("--out", type=Path, default=Path("engine/native/tests/golden/hef.safetensors"))
     args = parser.parse_args()
     torch.set_num_threads(1)
     about = {name: json.dumps(config) for name, config in TINY.items()}
     about |= {f"after/{name}": json.dumps(TINY["after"] | change) for name, change in ABLATIONS.items()}
     args.out.parent.mkdir(parents=True, exist_ok=True)
-    save_file(build(), args.out, metadata=about)
+    save_file(build(args.weights), args.out, metadata=about)
     args.out.chmod(0o644)
     print(args.out, args.out.stat().st_size, "bytes")
 

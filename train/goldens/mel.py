@@ -31,7 +31,7 @@ def build():
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--out", type=Path, default=Path("engine/tests/golden/mel.safetensors"))
+    parser.add_argument("--out", type=Path, default=Path("engine/native/tests/golden/mel.safetensors"))
     args = parser.parse_args()
     args.out.parent.mkdir(parents=True, exist_ok=True)
     save_file(build(), args.out)

@@ -40,7 +40,7 @@ makes a residual flow, a change of colours and a matte; `train/hef/README.md` li
 **Trained on** {people} random people ({pictures} pictures, each with {fits} fits of the portrait: the exact one, others as wrong as landmarks that are 2 to 4 pixels off make them and corrected by
 the alignment network (`align.safetensors`, [card](align.md)), and one of those that is not), path-traced with Cycles at 256² from CC0 shape data, with procedural skin, eyes and hair, light, background and camera drawn anew for each. No picture of a real person was used.
 
-**Training:** {steps} steps of {batch} pictures, {minutes:.0f} minutes on a share of two CPU cores. Loss curve: `cards/hef_nano_curve.png`. {remark}
+**Training:** {steps} steps of {batch} pictures, {minutes:.0f} minutes. Loss curve: `cards/hef_nano_curve.png`. {remark}
 
 ## Held-out figures
 {held} people who were not trained on, {cases} pictures; the portrait's fit is wrong by 2 to 4 pixels ({held_fits} draws each); HEF corrects it first, as everywhere. PSNR in dB and SSIM against the path-traced picture; LMD: how far the

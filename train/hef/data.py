@@ -4,7 +4,7 @@ A shard is one person, `NAME.safetensors`:
 
 source   f16 (S, 8, C, C)    S fits of the portrait: the first exact, the others as wrong as landmarks that are 2 … 4 pixels off make them
 driven   f16 (K, 16, C, C)   a picture each; channels as README.md says
-style    f32 (K, 258)
+style    f32 (K, 258)        the last word is σ̂: as README.md says
 fit      i32 (K)             which of the S a picture belongs to
 truth    u8  (K, 3, C, C)    sRGB
 truth_matte u8 (K, 1, C, C)  255 is person

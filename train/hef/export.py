@@ -3,7 +3,8 @@
     python -m train.hef.export --run train/.cache/hef/nano --shards train/.cache/hef/shards
 
 An ablation's run becomes weights/hef_<size>_<ablation>.safetensors, for `vultus eval generator`; `--suffix short` adds to the name, for a run of nano
-that is as short as those. `--shards` are those it was trained on: the styles it may be given in use are held near theirs (style.py).
+that is as short as those. `--shards` are those it was trained on: the styles it may be given in use are held near theirs (style.py), and it gets σ̂ in use if it had it there. Without
+them the engine takes σ̂ for a constant 0.
 """
 
 import argparse
@@ -13,11 +14,11 @@ from pathlib import Path
 import torch
 
 from ..half import save_half
-from ..release import release
+from ..release import PICTURES, release
 from .config import CONFIG, load_config, names
 from .data import People
 from .model import Hef
-from .style import style_range
+from .style import style_range, style_sigma
 
 
 def name_of(network, path=CONFIG):
@@ -42,8 +43,10 @@ def export(checkpoint, folder, path=CONFIG, suffix="", shards=None):
     file = folder / f"hef_{name.replace('/', '_')}{suffix and '_' + suffix}.safetensors"
     held = {}
     if shards is not None:
-        for end, of in zip(("low", "high"), style_range(People(shards, state["network"]["crop"]))):
+        people = People(shards, state["network"]["crop"])
+        for end, of in zip(("low", "high"), style_range(people)):
             held[f"style_{end}"] = json.dumps([round(float(v), 5) for v in of])
+        held["style_sigma"] = json.dumps(style_sigma(people))
     save_half(net, file, network=json.dumps(state["network"]), steps=str(state["step"]), **held)
     return file, state
 
@@ -56,7 +59,7 @@ def main():
     parser.add_argument("--shards", type=Path)
     args = parser.parse_args()
     file, state = export(args.run / "last.pt", args.weights, suffix=args.suffix, shards=args.shards)
-    release(args.weights, file, state, "hef", ["vultus-shards --correct"])
+    release(args.weights, file, state, "hef", PICTURES, "python -m train.blender.crowd", "vultus-shards --correct")
 
 
 if __name__ == "__main__":

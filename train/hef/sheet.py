@@ -1,4 +1,4 @@
-"""Pictures to look at while HEF trains: the curve, and held-out people."""
+"""Pictures to look at while HEF trains: held-out people."""
 
 import numpy as np
 import torch
@@ -45,33 +45,6 @@ def draw_sheet(net, people, path, device="cpu", count=10):
         lines.append(np.concatenate([wheel(root(out["flow"])) if c is None else srgb(c) for c in cells], 1))
     Image.fromarray(np.concatenate(lines)).save(path)
     net.train()
-
-
-def draw_curve(curve, path):
-    import matplotlib
-
-    matplotlib.use("Agg")
-    import matplotlib.pyplot as plt
-
-    names = [n for n in dict.fromkeys(k for row in curve for k in row) if n not in ("step", "minutes")]
-    if not names:
-        return
-    columns = min(5, len(names))
-    rows = -(-len(names) // columns)
-    figure, axes = plt.subplots(rows, columns, figsize=(2.6 * columns, 2.4 * rows), squeeze=False)
-    for axis in axes.flat[len(names) :]:
-        axis.set_visible(False)
-    for axis, name in zip(axes.flat, names):
-        steps, values = zip(*((row["step"], row[name]) for row in curve if name in row))
-        axis.plot(steps, values, linewidth=1)
-        axis.set_title(name, fontsize=9)
-        axis.tick_params(labelsize=7)
-        if min(values) > 0 and max(values) > 1.3 * min(values):
-            axis.set_yscale("log")
-            axis.tick_params(which="minor", labelsize=6)
-    figure.tight_layout()
-    figure.savefig(path, dpi=110)
-    plt.close(figure)
 
 
 def draw_inputs(people, path, rows=None):

@@ -10,8 +10,14 @@ from .vary import BETA, GAMMA, POSE
 
 # Of a standard deviation.
 REACH = 0.5
-# δ begins after α (80) and β (64).
-DELTA = 144
+# δ begins after α (80) and β (64); σ̂ is the last word.
+DELTA, SIGMA = 144, 257
+
+
+def style_sigma(people):
+    """"driven", where σ̂ is the motion network's; else the number that it was in every row, for a network knows nothing of another (`style_sigma` in a weights file)."""
+    seen = np.concatenate([person.file.get_tensor("style").numpy()[:, SIGMA] for person in people.people])
+    return float(seen[0]) if (seen == seen[0]).all() else "driven"
 
 
 def style_range(people):

@@ -2,7 +2,7 @@
 
 RENDERS holds NAME__portrait.png, NAME__matte.png and NAME.json (camera and placement) of train.blender.render; GEOMETRY the identity
 coefficients (NAME__alpha.npy) of train.portrait.export. With --check DIR a picture of the model's outline over the portrait is drawn.
-The file format is described in engine/src/avatar/format.rs.
+The file format is described in engine/core/src/avatar/format.rs.
 """
 
 import argparse

@@ -2,9 +2,9 @@
 
 use anyhow::Result;
 use vultus::avatar::AvatarFile;
-use vultus::compute::{Compute, Executor, PlanBuilder, Tensor};
+use vultus::compute::{Compute, Element::F32, Executor, PlanBuilder, Tensor};
 use vultus::face::FaceModel;
-use vultus::generator::hef::{self, Crop, DRIVEN, HefInputs, HefWeights, Observer, STYLE_WORDS, Style};
+use vultus::generator::hef::{self, Crop, DRIVEN, HefInputs, HefWeights, Observer, SOURCE, STYLE_WORDS, Style};
 use vultus_truth::Case;
 
 use super::people::SIZE;
@@ -48,8 +48,9 @@ impl Seen {
         let crop = Crop::of(model, avatar, SIZE);
         let mut observer = Observer::new(&Compute::Cpu, model, avatar, SIZE, crop, side)?;
         let network = weights.map(|weights| Network::new(weights, &observer.source()?)).transpose()?;
-        let range = weights.and_then(HefWeights::style_range);
-        Ok(Self { observer, network, style: Style::of(model, avatar).held(range) })
+        let style = Style::of(model, avatar);
+        let style = if let Some(weights) = weights { style.for_network(weights) } else { style };
+        Ok(Self { observer, network, style })
     }
 
     pub(super) fn case(&mut self, case: &Case) -> Result<Views> {
@@ -61,7 +62,7 @@ impl Seen {
             if !network.prior {
                 flow.fill(0.0);
             }
-            let residual = network.run(driven, &self.style.words(&case.beta, &case.motion, 0.0))?;
+            let residual = network.run(driven, &self.style.words(&case.drive()))?;
             flow.iter_mut().zip(&residual[RESIDUAL * plane..]).for_each(|(sum, more)| *sum += more);
         }
         let mut views = Views { lit: Vec::with_capacity(3 * SIZE * SIZE), flow: Vec::with_capacity(3 * SIZE * SIZE) };
@@ -87,28 +88,31 @@ impl Network {
     fn new(weights: &HefWeights, source: &[f32]) -> Result<Self> {
         let config = weights.config();
         let mut plan = PlanBuilder::new("E_src");
-        let input = plan.input("source", source.len());
+        let side = config.crop;
+        let input = plan.input("source", [1, SOURCE, side, side], F32);
         let levels = hef::record_source(&mut plan, weights, input, 1);
-        let mut once = Compute::Cpu.executor(plan.finish());
-        once.write(input, source);
+        let mut once = Compute::Cpu.executor(plan.finish()?)?;
+        once.write(input, source)?;
         once.run()?;
         let mut plan = PlanBuilder::new("HEF");
         let inputs = HefInputs {
-            driven: plan.input("driven", DRIVEN * config.crop * config.crop),
-            portrait: plan.constant("portrait", &hef::portrait(source, config.crop)),
-            style: plan.input("style", STYLE_WORDS),
-            pyramid: levels.iter().map(|level| plan.constant("F^s", once.read::<f32>(*level))).collect(),
+            driven: plan.input("driven", [1, DRIVEN, side, side], F32),
+            portrait: plan.constant("portrait", [1, side, side, 4], &hef::portrait(source, side)),
+            style: plan.input("style", [1, STYLE_WORDS], F32),
+            pyramid: (levels.iter())
+                .map(|level| Ok(plan.constant("F^s", level.shape(), once.read::<f32>(*level)?)))
+                .collect::<Result<_>>()?,
         };
         let result = hef::record(&mut plan, weights, &inputs, 1, false).result;
         let (driven, style, prior) = (inputs.driven, inputs.style, config.prior);
-        Ok(Self { executor: Compute::Cpu.executor(plan.finish()), driven, style, result, prior })
+        Ok(Self { executor: Compute::Cpu.executor(plan.finish()?)?, driven, style, result, prior })
     }
 
     fn run(&mut self, driven: &[f32], style: &[f32]) -> Result<&[f32]> {
-        self.executor.write(self.driven, driven);
-        self.executor.write(self.style, style);
+        self.executor.write(self.driven, driven)?;
+        self.executor.write(self.style, style)?;
         self.executor.run()?;
-        Ok(self.executor.read(self.result))
+        Ok(self.executor.read(self.result)?)
     }
 }
 

@@ -3,6 +3,7 @@
 use anyhow::Result;
 use vultus::avatar::{AvatarFile, POSE};
 use vultus::compute::Compute;
+use vultus::drive::Drive;
 use vultus::face::FaceModel;
 use vultus::generator::{Generator, Method, OutputFormat, PortraitGenerator};
 use vultus_truth::{Case, Part, flicker, mean, psnr, ssim};
@@ -71,7 +72,7 @@ fn changes(rows: &mut Rows, pictures: &[&[u8]], at: usize, case: &Case, known: &
 /// The portrait at the pictures' size: nothing moves in the mesh warp at rest.
 pub(super) fn portrait(model: &FaceModel, avatar: &AvatarFile) -> Result<Vec<u8>> {
     let mut at_rest = generator(model, avatar, Method::WarpOnly)?;
-    Ok(rgb(at_rest.frame(&avatar.beta, &[0.0; POSE])?.bytes))
+    Ok(rgb(at_rest.frame(&Drive::new(&avatar.beta, &[0.0; POSE]))?.bytes))
 }
 
 /// A picture of each case.
@@ -86,7 +87,7 @@ pub(super) fn drawn(
     cases
         .iter()
         .map(|case| {
-            let picture = rgb(generator.frame(&case.beta, &case.motion)?.bytes);
+            let picture = rgb(generator.frame(&case.drive())?.bytes);
             tick()?;
             Ok(picture)
         })

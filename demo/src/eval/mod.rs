@@ -21,10 +21,12 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
 
 use anyhow::{Context as _, Result};
-use vultus::assets::Assets;
+use vultus::compute::Compute;
 use vultus::face::{FaceModel, Points};
-use vultus::media::{AtomicFile, MediaError};
-use vultus::stream::Progress;
+use vultus::motion::MotionNetwork;
+use vultus_native::assets::{Assets, EAC, FACE};
+use vultus_native::media::{AtomicFile, MediaError};
+use vultus_native::stream::Progress;
 use vultus_truth::Folder;
 
 use self::arguments::{GeneratorEval, What};
@@ -35,7 +37,6 @@ use self::workers::each;
 use crate::cancel;
 use crate::console::{Bar, warn};
 use crate::files::Files;
-use crate::setup::FACE;
 
 pub(crate) use self::arguments::Eval;
 
@@ -46,7 +47,7 @@ pub(crate) fn run(weights: Option<&Path>, arguments: &Eval) -> Result<()> {
 }
 
 fn generator(weights: Option<&Path>, arguments: &GeneratorEval) -> Result<()> {
-    let cancel = cancel::flag(cancel::PATIENCE)?;
+    let cancel = cancel::flag(cancel::PATIENCE, || ())?;
     let assets = Assets::locate(weights)?;
     let held = find(arguments.truth.as_deref(), "held", "--truth", weights)?;
     let gallery = match &arguments.sheet {
@@ -60,7 +61,12 @@ fn generator(weights: Option<&Path>, arguments: &GeneratorEval) -> Result<()> {
     files.writes("--json", arguments.json.as_deref()).writes("--sheet", arguments.sheet.as_deref()).check()?;
     let model = FaceModel::read(assets.weights(FACE)?)?;
     let Ways { ways, aligner, missing } = ways::all(&assets, &model)?;
-    let read = |folder: &Folder| Person::read(folder, &model);
+    // Only a network that learnt with σ̂ looks at it; warps can be measured without a motion network.
+    let rest = match assets.find(EAC) {
+        Ok(_) => MotionNetwork::load(&Compute::Cpu, assets.weights(EAC)?, 0)?.rest_sigma()?,
+        Err(_) => 0.0,
+    };
+    let read = |folder: &Folder| Person::read(folder, &model, rest);
     let people = each(&held, read)?;
     let shown = gallery.first().map(read).transpose()?;
     missing.iter().for_each(|line| warn(line));

@@ -4,12 +4,12 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use anyhow::{Result, bail, ensure};
-use vultus::assets::WEIGHTS_VARIABLE;
 use vultus::avatar::{AvatarFile, POSE};
 use vultus::compute::Compute;
 use vultus::face::{FaceModel, Points};
 use vultus::generator::hef::{Crop, Observer};
-use vultus::stream::RenderError;
+use vultus_native::assets::WEIGHTS_VARIABLE;
+use vultus_native::stream::RenderError;
 use vultus_truth::{Area, Case, Folder, Marks, Moment, Part, bounds, disturbed, folders, landmarks, motion, noise};
 
 use super::arguments::Fits;
@@ -41,8 +41,8 @@ pub(super) struct Known {
 }
 
 impl Person {
-    pub(super) fn read(folder: &Folder, model: &FaceModel) -> Result<Self> {
-        let (size, cases) = folder.cases(model)?;
+    pub(super) fn read(folder: &Folder, model: &FaceModel, rest: f32) -> Result<Self> {
+        let (size, cases) = folder.cases(model, rest)?;
         let name = folder.name();
         ensure!(size == SIZE, "{name}: truth.json says that its pictures have {size}² pixels, not {SIZE}²");
         Ok(Self { avatar: folder.avatar()?, name, cases })

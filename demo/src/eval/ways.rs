@@ -2,15 +2,15 @@
 
 use anyhow::Result;
 use vultus::align::Aligner;
-use vultus::assets::{AssetError, Assets};
 use vultus::avatar::AvatarFile;
 use vultus::compute::Compute;
 use vultus::face::{FaceModel, Placement, Points};
 use vultus::generator::Method;
 use vultus::generator::hef::HefWeights;
+use vultus_native::assets::{ALIGN, AssetError, Assets};
+use vultus_native::drawer::aligner;
 
 use super::people::SIZE;
-use crate::generator::{ALIGN, aligner};
 
 /// What differences are told against.
 pub(super) const BASELINE: &str = "warp";

@@ -3,9 +3,10 @@
 use std::path::PathBuf;
 
 use clap::Args;
+use vultus_native::assets::DEFAULT_AVATAR;
+use vultus_native::drawer::GeneratorName;
 
-use crate::args::{BackendName, Size, lookahead};
-use crate::generator::GeneratorName;
+use crate::options::{BackendName, Size, generators, lookahead};
 
 #[derive(Debug, Args)]
 pub(crate) struct Latency {
@@ -13,13 +14,13 @@ pub(crate) struct Latency {
     #[arg(long, value_name = "8..3600", default_value_t = 60, allow_hyphen_values = true, value_parser = seconds)]
     pub(super) seconds: u32,
     /// Name of an avatar (see `vultus avatars`).
-    #[arg(long, value_name = "NAME", default_value = vultus::assets::DEFAULT_AVATAR)]
+    #[arg(long, value_name = "NAME", default_value = DEFAULT_AVATAR)]
     pub(super) avatar: String,
     /// Width and height in pixels.
     #[arg(long, value_enum, default_value = "512")]
     pub(super) size: Size,
     /// Who draws the pictures; where nothing is said as `serve` would.
-    #[arg(long, value_enum, default_value_t = GeneratorName::live())]
+    #[arg(long, value_parser = generators(), default_value = GeneratorName::live().name())]
     pub(super) generator: GeneratorName,
     /// Frames of 40 ms that the model hears ahead of the one it decides, from 0 to 5.
     #[arg(long, value_name = "0..5", default_value_t = 2, allow_hyphen_values = true, value_parser = lookahead)]
@@ -59,7 +60,13 @@ fn loss(text: &str) -> Result<f32, String> {
 mod tests {
     use clap::Parser as _;
 
-    use crate::args::Arguments;
+    use super::*;
+
+    #[derive(Debug, clap::Parser)]
+    struct Alone {
+        #[command(flatten)]
+        _latency: Latency,
+    }
 
     #[test]
     fn sensible_numbers_only() {
@@ -70,7 +77,7 @@ mod tests {
             ("--simulate-loss", "NaN", "from 0 to 90"),
             ("--simulate-loss", "100", "from 0 to 90"),
         ] {
-            let text = Arguments::try_parse_from(["vultus", "latency", option, value]).unwrap_err().to_string();
+            let text = Alone::try_parse_from(["latency", option, value]).unwrap_err().to_string();
             assert!(text.contains(advice), "{option} {value}: {text}");
         }
     }

@@ -19,21 +19,26 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result, anyhow, bail, ensure};
 use serde_json::Value;
-use vultus::assets::{Assets, SAMPLE};
-use vultus::audio::AudioReader;
+use tokio::sync::mpsc;
 use vultus::face::FaceModel;
-use vultus::media::{AtomicFile, MediaError};
-use vultus::stream::RenderError;
+use vultus_native::assets::{Assets, FACE, SAMPLE};
+use vultus_native::audio::AudioReader;
+use vultus_native::media::{AtomicFile, MediaError};
+use vultus_native::stream::RenderError;
+use vultus_server::axum::Router;
+use vultus_server::axum::extract::DefaultBodyLimit;
+use vultus_server::axum::http::StatusCode;
+use vultus_server::axum::routing::post;
+use vultus_server::{Body, Refusal, ServeOptions, Server, StudioOptions};
 
 use self::browser::Browser;
 use self::report::{Machine, Report, Setting};
 use crate::files::Files;
-use crate::serve::{self, Running, ServeOptions};
-use crate::setup::{self, FACE};
-use crate::{cancel, errors};
+use crate::graphics::trial;
+use crate::options::check_look_ahead;
+use crate::{cancel, live, page};
 
 pub(crate) use self::arguments::Latency;
-pub(crate) use self::browser::end_at_once;
 
 /// What connecting, warming up and one interrupt may take together with everything slow about a busy machine, beyond the time that is
 /// asked for.
@@ -45,10 +50,12 @@ const ENDING: Duration = Duration::from_secs(15);
 const SAYS: &str = "step: ";
 /// The page's words while it measures: what the server counts then is what is reported.
 const MEASURING: &str = "measuring";
+/// Longest list of what it measured that is taken, bytes.
+const RESULT: usize = 4 << 20;
 
 pub(crate) fn run(weights: Option<&Path>, arguments: &Latency) -> Result<()> {
-    let cancel = cancel::flag(ENDING)?;
-    setup::check_look_ahead(arguments.lookahead)?;
+    let cancel = cancel::flag(ENDING, browser::end_at_once)?;
+    check_look_ahead(arguments.lookahead)?;
     let program = browser::find(arguments.browser.as_deref())?;
     let assets = Assets::locate(weights)?;
     Files::of(&assets)
@@ -56,7 +63,7 @@ pub(crate) fn run(weights: Option<&Path>, arguments: &Latency) -> Result<()> {
         .reads("the avatar", Path::new(&arguments.avatar))
         .writes("--json", arguments.json.as_deref())
         .check()?;
-    let avatar = assets.avatar(&arguments.avatar).map_err(errors::asset)?;
+    let avatar = assets.avatar(&arguments.avatar)?;
     let mouth = mouth::region(&FaceModel::read(assets.weights(FACE)?)?, &avatar);
     let folder =
         tempfile::Builder::new().prefix("vultus-latency-").tempdir().context("cannot make a folder for the browser")?;
@@ -66,11 +73,12 @@ pub(crate) fn run(weights: Option<&Path>, arguments: &Latency) -> Result<()> {
         .and_then(|file| onsets::write_wav(&mut BufWriter::new(file), &samples))
         .context("cannot write the microphone's sound")?;
 
-    let (backend, page, stages) = serve::runtime()?.block_on(async {
-        let mut server = serve::start(weights, options(arguments)).await?;
+    let (backend, page, stages) = live::runtime()?.block_on(async {
+        let (results, mut posted) = mpsc::channel(1);
+        let server = live::start(options(weights, arguments, results)).await?;
         let address = address(&server, arguments, mouth);
         let mut browser = Browser::start(&program, folder, &microphone, &address)?;
-        let measured = watch(&mut server, &mut browser, arguments, &cancel).await;
+        let measured = watch(&server, &mut posted, &mut browser, arguments, &cancel).await;
         drop(browser);
         let backend = server.backend.clone();
         server.stop().await;
@@ -95,21 +103,36 @@ pub(crate) fn run(weights: Option<&Path>, arguments: &Latency) -> Result<()> {
     Ok(shown?)
 }
 
-fn options(arguments: &Latency) -> ServeOptions {
-    ServeOptions {
-        size: arguments.size as usize,
-        generator: arguments.generator,
-        look_ahead: arguments.lookahead,
+/// The server of `serve`, with the measuring page and where it posts what it found.
+fn options(weights: Option<&Path>, arguments: &Latency, results: mpsc::Sender<Value>) -> ServeOptions {
+    let studio = StudioOptions {
+        weights: weights.map(Path::to_owned),
         backend: arguments.backend.into(),
+        trial: Some(trial()),
+        generator: arguments.generator,
+        size: arguments.size as usize,
+        look_ahead: arguments.lookahead,
         avatar: arguments.avatar.clone(),
+        ..StudioOptions::default()
+    };
+    let result = async move |Body(body): Body| {
+        let result = serde_json::from_slice(&body).map_err(|error| Refusal::bad_request(error.to_string()))?;
+        Ok::<_, Refusal>(match results.try_send(result) {
+            Ok(()) => StatusCode::NO_CONTENT,
+            Err(_) => StatusCode::CONFLICT,
+        })
+    };
+    ServeOptions {
+        studio,
         loss_percent: arguments.simulate_loss,
-        measuring: true,
+        page: page::measuring(),
+        routes: Router::new().route("/v1/latency/result", post(result)).layer(DefaultBodyLimit::max(RESULT)),
         ..ServeOptions::default()
     }
 }
 
 /// Where the browser goes.
-fn address(server: &Running, arguments: &Latency, mouth: [f32; 4]) -> String {
+fn address(server: &Server, arguments: &Latency, mouth: [f32; 4]) -> String {
     let mouth = mouth.map(|share| format!("{share:.4}")).join(",");
     let (seconds, interrupts, avatar) = (arguments.seconds, arguments.interrupts, &arguments.avatar);
     // An avatar's name may have anything in it.
@@ -128,7 +151,8 @@ fn address(server: &Running, arguments: &Latency, mouth: [f32; 4]) -> String {
 
 /// Waits for the page's result; also gives the server's times by stage as they were while the page measured.
 async fn watch(
-    server: &mut Running,
+    server: &Server,
+    posted: &mut mpsc::Receiver<Value>,
     browser: &mut Browser,
     arguments: &Latency,
     cancel: &AtomicBool,
@@ -144,7 +168,7 @@ async fn watch(
     eprintln!("vultus: {step}");
     loop {
         tokio::select! {
-            page = server.results.recv() => {
+            page = posted.recv() => {
                 let page = page.ok_or_else(|| anyhow!("the server ended before the page was done"))?;
                 if let Some(error) = page["error"].as_str() {
                     bail!("the page could not measure: {error}");

@@ -48,10 +48,9 @@ fn span(points: &[[f32; 2]], axis: usize) -> (f32, f32) {
 
 #[cfg(test)]
 mod tests {
-    use vultus::assets::Assets;
+    use vultus_native::assets::{Assets, FACE};
 
     use super::*;
-    use crate::setup::FACE;
 
     #[test]
     fn every_avatar_has_a_mouth_below_the_middle() {

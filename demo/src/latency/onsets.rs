@@ -10,7 +10,8 @@ use std::io::{self, Write};
 use anyhow::{Result, ensure};
 use rand::{RngExt as _, SeedableRng as _};
 use rand_pcg::Pcg32;
-use vultus::audio::{AudioReader, Resampler};
+use vultus::audio::Resampler;
+use vultus_native::audio::AudioReader;
 
 /// Of the file, Hz: what browsers capture with.
 pub(super) const RATE: usize = 48_000;
@@ -98,7 +99,7 @@ pub(super) fn write_wav(out: &mut impl Write, samples: &[f32]) -> io::Result<()>
 
 #[cfg(test)]
 mod tests {
-    use vultus::assets::{Assets, SAMPLE};
+    use vultus_native::assets::{Assets, SAMPLE};
 
     use super::*;
 

@@ -47,8 +47,9 @@ fn aiortc_speaks_and_watches_for_a_minute() {
     assert_eq!(report["size"], json!([256, 256]), "{report}");
     // Of 25 pictures and 50 packets of voice a second; a slow machine makes fewer of the first.
     let seconds = f64::from(CALL);
-    assert!(number(&report, "pictures") > 5.0 * seconds, "{report}");
-    assert!(number(&report, "voice") > 25.0 * seconds, "{report}");
+    // None is shown or played twice; a second more than asked for may be in the count.
+    assert!((5.0 * seconds..=25.0 * (seconds + 5.0)).contains(&number(&report, "pictures")), "{report}");
+    assert!((25.0 * seconds..=50.0 * (seconds + 5.0)).contains(&number(&report, "voice")), "{report}");
     assert!(number(&report, "longest_gap") < 10.0, "{report}");
     assert!(number(&report, "loudest") > 0.01, "the voice of the face is the microphone's: {report}");
     // Before and after its number and time jumped.

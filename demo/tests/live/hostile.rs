@@ -128,8 +128,10 @@ fn every_utterance_is_reported_even_when_they_come_at_once() {
     }
     // One with nothing in it.
     agent.tell(&json!({ "type": "end" }));
-    for _ in 0..4 {
-        agent.wait("spoken");
+    for (utterance, length) in [(1, 300), (2, 300), (3, 300), (4, 0)] {
+        let spoken = agent.wait("spoken");
+        let near = spoken["position_ms"].as_i64().is_some_and(|ms| (ms - length).abs() <= 20);
+        assert!(spoken["utterance"] == utterance && near, "{utterance}, {length} ms: {spoken}");
     }
     // Ends beyond all measure are refused, and end nothing.
     agent.say(5.0);

@@ -8,6 +8,7 @@ mod methods;
 mod network;
 mod refusals;
 mod server;
+mod sinks;
 mod token;
 
 use std::fs;
@@ -27,30 +28,30 @@ fn requests_that_are_wrong_get_their_status_and_a_sentence() {
                     a=recvonly\r\na=ice-ufrag:abcd\r\na=ice-pwd:abcdefghijklmnopqrstuvwx\r\na=setup:actpass\r\na=rtcp-mux\r\n\
                     a=fingerprint:sha-256 00:11:22:33:44:55:66:77:88:99:AA:BB:CC:DD:EE:FF:00:11:22:33:44:55:66:77:88:99:AA:BB:CC:DD:EE:FF\r\n\
                     a=rtpmap:96 AV1/90000\r\n";
-    for (path, kind, body, status) in [
-        ("/v1/call", "text/plain", &b"x"[..], 415),
-        ("/v1/call", sdp, b"", 400),
-        ("/v1/whep", sdp, b"garbage", 400),
-        ("/v1/whep", sdp, &[0xff; 100], 400),
-        ("/v1/whip", sdp, &[b'a'; 100_000], 413),
-        ("/v1/whep", sdp, no_codec.as_bytes(), 406),
-        ("/v1/nothing", sdp, b"x", 404),
+    for (path, kind, body, status, word) in [
+        ("/v1/call", "text/plain", &b"x"[..], 415, "application/sdp"),
+        ("/v1/call", sdp, b"", 400, "no SDP"),
+        ("/v1/whep", sdp, b"garbage", 400, "no SDP"),
+        ("/v1/whep", sdp, &[0xff; 100], 400, "not text"),
+        ("/v1/whip", sdp, &[b'a'; 100_000], 413, "64 KiB"),
+        ("/v1/whep", sdp, no_codec.as_bytes(), 406, "no H.264, only AV1"),
+        ("/v1/nothing", sdp, b"x", 404, "nothing"),
     ] {
         let response = server.offer(path, kind, body);
-        assert_eq!(response.status(), status, "{path}: {}", sentence(response));
-        assert!(!sentence(server.offer(path, kind, body)).is_empty());
+        let (got, words) = (response.status(), sentence(response));
+        assert!(got == status && words.contains(word), "{path}: {got}, expected {status} and {word:?}: {words}");
     }
-    for (path, headers, status) in [
-        ("/v1/speak", &[][..], 426),
-        ("/v1/avatars/nobody.jpg", &[], 404),
-        ("/v1/avatars/..%2f..%2fsecret.jpg", &[], 404),
-        ("/measure.js", &[], 404),
-        ("/v1/stats", &[("Host", "evil.example")], 403),
-        ("/v1/stats", &[("Origin", "http://evil.example")], 403),
+    for (path, headers, status, word) in [
+        ("/v1/speak", &[][..], 426, "WebSocket"),
+        ("/v1/avatars/nobody.jpg", &[], 404, "nobody"),
+        ("/v1/avatars/..%2f..%2fsecret.jpg", &[], 404, "avatar"),
+        ("/measure.js", &[], 404, "nothing"),
+        ("/v1/stats", &[("Host", "evil.example")], 403, "--public-name"),
+        ("/v1/stats", &[("Origin", "http://evil.example")], 403, "other origins"),
     ] {
         let response = server.get(path, headers);
-        assert_eq!(response.status(), status, "{path}");
-        assert!(!sentence(response).is_empty());
+        let (got, words) = (response.status(), sentence(response));
+        assert!(got == status && words.contains(word), "{path}: {got}, expected {status} and {word:?}: {words}");
     }
     // Nothing of that has opened a session.
     assert_eq!(server.json("/v1/stats")["sessions"], json!([]));
@@ -111,7 +112,16 @@ fn beyond_this_machine_a_token_is_needed() {
     assert_eq!(server.get("/v1/stats", &[]).status(), 401);
     assert_eq!(server.get("/v1/stats", &[("Authorization", "Bearer s3cre")]).status(), 401);
     assert_eq!(server.get("/v1/stats", &[("Authorization", "Bearer s3cret")]).status(), 200);
-    assert!(server.try_speak("").is_err());
+    assert_eq!(refused_with(&server, ""), 401);
+}
+
+/// The status with which no speak socket was opened.
+fn refused_with(server: &Server, query: &str) -> u16 {
+    match server.try_speak(query) {
+        Err(tungstenite::Error::Http(response)) => response.status().as_u16(),
+        Err(error) => panic!("{query}: {error}"),
+        Ok(_) => panic!("{query} was taken"),
+    }
 }
 
 #[test]
@@ -127,7 +137,9 @@ fn speech_is_said_and_can_be_interrupted() {
 
     agent.say(0.7);
     agent.tell(&json!({ "type": "end" }));
-    agent.wait("spoken");
+    let spoken = agent.wait("spoken");
+    assert_eq!(spoken["utterance"], 1);
+    assert!(spoken["position_ms"].as_i64().is_some_and(|ms| (680..=720).contains(&ms)), "{spoken}");
 
     // Twenty seconds are taken at once, and gone when they are interrupted.
     for _ in 0..20 {
@@ -138,16 +150,17 @@ fn speech_is_said_and_can_be_interrupted() {
     agent.wait("interrupted");
     agent.wait_for("stats", |stats| stats["queued_ms"] == 0 && stats["speaking"] == false);
 
-    // Wishes that cannot be fulfilled end nothing.
-    for wrong in [
-        json!({ "type": "emotion", "emotion": "hapy" }),
-        json!({ "type": "emotion", "emotion": "sad", "intensity": 9 }),
-        json!({ "type": "avatar", "avatar": "/etc/passwd" }),
-        json!({ "type": "dance" }),
-        json!([1, 2]),
+    // Wishes that cannot be fulfilled end nothing, and say what was wrong with them.
+    for (wrong, word) in [
+        (json!({ "type": "emotion", "emotion": "hapy" }), "hapy"),
+        (json!({ "type": "emotion", "emotion": "sad", "intensity": 9 }), "intensity"),
+        (json!({ "type": "avatar", "avatar": "/etc/passwd" }), "avatar"),
+        (json!({ "type": "dance" }), "dance"),
+        (json!([1, 2]), "object"),
     ] {
         agent.tell(&wrong);
-        assert!(!agent.wait("error")["error"].as_str().unwrap().is_empty());
+        let error = agent.wait("error");
+        assert!(error["error"].as_str().unwrap().contains(word), "{wrong}: {error}");
     }
     agent.tell(&json!({ "type": "avatar", "avatar": "jonas" }));
     agent.wait_for("state", |state| state["avatar"] == "jonas");
@@ -183,6 +196,41 @@ fn speech_is_said_and_can_be_interrupted() {
 }
 
 #[test]
+fn several_emotions_at_a_time_are_felt_and_told() {
+    let server = Server::start(&["--ease", "0"]);
+    let mut agent = server.speak("emotion=%7B%22happy%22%3A0.7%2C%22surprised%22%3A0.3%7D&intensity=2");
+    agent.wait("ready");
+    assert_eq!(agent.wait("state")["emotion"], json!({ "happy": 0.7, "surprised": 0.3 }));
+    let half = json!({ "sad": 0.5 });
+    agent.tell(&json!({ "type": "emotion", "emotion": half, "ease_ms": 5000 }));
+    agent.wait_for("state", |state| state["emotion"] == half && state["intensity"] == 2.0);
+    assert_eq!(server.json("/v1/stats")["sessions"][0]["emotion"], half);
+    for (wrong, field, words) in [
+        (json!({ "emotion": { "suprised": 1 } }), "emotion", "did you mean surprised?"),
+        (json!({ "emotion": { "sad": 0.9, "fear": 0.9 } }), "emotion", "add up to 1.8"),
+        (json!({ "emotion": { "sad": "very" } }), "emotion", "share of sad in the emotion is a text"),
+        (json!({ "emotion": [] }), "emotion", "is a list"),
+        (json!({ "emotion": "happy", "intensity": 9 }), "intensity", "intensity of 9"),
+        (json!({ "emotion": "happy", "ease_ms": 5001 }), "ease_ms", "ease of 5001 ms"),
+    ] {
+        let mut message = wrong.clone();
+        message["type"] = "emotion".into();
+        agent.tell(&message);
+        let error = agent.wait("error");
+        assert_eq!(error["field"], field, "{error}");
+        assert!(error["error"].as_str().unwrap().contains(words), "{wrong}: {error}");
+    }
+    // Nothing of that was felt, and one alone is a name again.
+    agent.tell(&json!({ "type": "emotion", "intensity": 3, "ease_ms": 0 }));
+    agent.wait_for("state", |state| state["emotion"] == half && state["intensity"] == 3.0);
+    agent.tell(&json!({ "type": "emotion", "emotion": { "sad": 1 } }));
+    agent.wait_for("state", |state| state["emotion"] == "sad");
+    for query in ["emotion=%7B%22happy%22%3A2%7D", "emotion=%7B", "emotion=%7B%7D"] {
+        assert!(server.try_speak(query).is_err(), "{query} was taken");
+    }
+}
+
+#[test]
 fn sound_that_is_no_sound_disturbs_nobody() {
     let server = Server::start(&[]);
     let mut good = server.speak("");
@@ -190,21 +238,21 @@ fn sound_that_is_no_sound_disturbs_nobody() {
     let nonsense = [f32::NAN, f32::INFINITY, f32::NEG_INFINITY, 1e38].repeat(12_000);
     bad.0.send(Message::binary(nonsense.iter().flat_map(|x| x.to_le_bytes()).collect::<Vec<u8>>())).unwrap();
     bad.tell(&json!({ "type": "end" }));
-    bad.wait("spoken");
+    assert!(bad.wait("spoken")["position_ms"].as_i64().is_some_and(|ms| (980..=1020).contains(&ms)));
     good.say(0.3);
     good.tell(&json!({ "type": "end" }));
     good.wait("spoken");
-    for query in [
-        "rate=0",
-        "rate=4000000",
-        "rate=abc",
-        "format=mp3",
-        "emotion=hapy",
-        "intensity=7",
-        "avatar=nobody",
-        "session=0",
+    for (query, status) in [
+        ("rate=0", 400),
+        ("rate=4000000", 400),
+        ("rate=abc", 400),
+        ("format=mp3", 400),
+        ("emotion=hapy", 400),
+        ("intensity=7", 400),
+        ("avatar=nobody", 404),
+        ("session=0", 404),
     ] {
-        assert!(server.try_speak(query).is_err(), "{query} was taken");
+        assert_eq!(refused_with(&server, query), status, "{query}");
     }
 }
 

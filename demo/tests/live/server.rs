@@ -49,6 +49,25 @@ impl Server {
         Self { child, address }
     }
 
+    /// What a server says that does not start.
+    pub(crate) fn refused(arguments: &[&str]) -> String {
+        let output = Command::new(env!("CARGO_BIN_EXE_vultus"))
+            .args(["serve", "--port", "0", "--media-port", "0", "--size", "256", "--backend", "cpu"])
+            .args(arguments)
+            .output()
+            .unwrap();
+        assert!(!output.status.success());
+        String::from_utf8(output.stderr).unwrap()
+    }
+
+    /// Asks it to end, and waits until it has.
+    #[cfg(unix)]
+    pub(crate) fn end(&mut self) {
+        let asked = Command::new("kill").args(["-TERM", &self.child.id().to_string()]).status().unwrap();
+        assert!(asked.success());
+        assert!(self.child.wait().unwrap().success(), "it ends in order");
+    }
+
     /// A connection on which this much has been sent.
     pub(crate) fn begin(&self, request: &str) -> TcpStream {
         let mut stream = TcpStream::connect(&self.address).unwrap();
@@ -97,21 +116,29 @@ impl Server {
         Ok(Channel(socket))
     }
 
+    /// A number of the process, by its name in Linux's `/proc/…/status`; memory in KiB.
+    fn status(&self, key: &str) -> u64 {
+        let status = fs::read_to_string(format!("/proc/{}/status", self.child.id())).unwrap();
+        let line = status.lines().find_map(|line| line.strip_prefix(key)).unwrap();
+        line.split_whitespace().next().unwrap().parse().unwrap()
+    }
+
     /// Resident memory in KiB, threads, open files.
     pub(crate) fn held(&self) -> (u64, u64, usize) {
-        let pid = self.child.id();
-        let status = fs::read_to_string(format!("/proc/{pid}/status")).unwrap();
-        let number = |key: &str| {
-            let line = status.lines().find_map(|line| line.strip_prefix(key)).unwrap();
-            line.split_whitespace().next().unwrap().parse().unwrap()
-        };
-        (number("VmRSS:"), number("Threads:"), fs::read_dir(format!("/proc/{pid}/fd")).unwrap().count())
+        let files = fs::read_dir(format!("/proc/{}/fd", self.child.id())).unwrap().count();
+        (self.status("VmRSS:"), self.status("Threads:"), files)
+    }
+
+    /// The most resident memory that it ever had, KiB.
+    pub(crate) fn peak(&self) -> u64 {
+        self.status("VmHWM:")
     }
 }
 
 impl Drop for Server {
     fn drop(&mut self) {
-        self.child.kill().unwrap();
+        // It may have ended already.
+        let _ = self.child.kill();
         self.child.wait().unwrap();
     }
 }

@@ -12,7 +12,7 @@ from train.align.data import CROP, cut, disguise  # noqa: E402
 from train.align.export import export  # noqa: E402
 from train.align.model import UP, WIDTHS, Align, places  # noqa: E402
 from train.align.points import choose  # noqa: E402
-from train.align.train import loss_of  # noqa: E402
+from train.align.train import Trainer, loss_of  # noqa: E402
 from train.face.model import FaceModel  # noqa: E402
 
 
@@ -98,3 +98,31 @@ def test_the_average_is_exported_in_half_precision(tmp_path):
         assert json.loads(opened.metadata()["network"]) == {"crop": CROP, "widths": WIDTHS, "up": UP, "points": list(range(9))}
         for name, value in average.items():
             assert opened.get_tensor(name).equal(value.half()), name
+
+
+def test_a_run_goes_on_along_the_same_curve_and_only_with_its_own_points(tmp_path):
+    class Noise:
+        """Small pictures of nothing, to see that the numbers repeat."""
+
+        def __init__(self, points):
+            self.points = points
+
+        def batch(self, rng, size, other):
+            assert sorted(other) == list(range(self.points))
+            places = rng.uniform(4, 60, (2, self.points, 2))
+            return [torch.from_numpy(x).float() for x in (rng.uniform(0, 1, (2, 3, 64, 64)), places)]
+
+    model = FaceModel("weights/face.safetensors")
+    count = len(choose(model)[0])
+    first = Trainer(model, Noise(count))
+    first.advance(0.0)
+    first.save(tmp_path / "last.pt")
+    again = Trainer(model, Noise(count))
+    again.load(tmp_path / "last.pt")
+    assert again.advance(0.5) == first.advance(0.5) and again.step == 2
+    file, state = export(tmp_path / "last.pt", tmp_path)
+    assert state["step"] == 1 and file.name == "align.safetensors"
+    state["points"][3] += 1
+    torch.save(state, tmp_path / "last.pt")
+    with pytest.raises(ValueError, match="points differ"):
+        Trainer(model, Noise(count)).load(tmp_path / "last.pt")

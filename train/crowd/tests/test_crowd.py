@@ -102,6 +102,12 @@ def test_targets_are_seeded_and_within_the_limits(pool):
                 assert names.index(c["after"]) == names.index(c["name"]) - 1
                 before = next(b for b in cases if b["name"] == c["after"])
                 assert abs(np.subtract(c["dpose"], before["dpose"])).max() < 0.06
+    strong = pool | {"sigma": np.linspace(1, 2, 300), "sigma_next": np.linspace(3, 4, 300)}
+    for i in range(20):
+        for plain, c in zip(targets("held", i, pool), targets("held", i, strong), strict=True):
+            sigma = c.pop("sigma", None)
+            assert c == plain and (sigma is None) == (c["kind"] == "action")
+            assert sigma is None or (3 <= sigma <= 4 if "after" in c else 1 <= sigma <= 2)
     assert kinds == {"pair", "speech", "shut", "open", "teeth", "emotion", "eyes", "action"} and 20 < pairs < 50
 
 
@@ -154,3 +160,24 @@ def test_the_pool_of_speech(tmp_path):
     made = speech.pool(tmp_path / "corpus", 50, None)
     assert made["now"].shape == made["next"].shape == (50, 64)
     assert 0 <= made["now"].min() and made["next"].max() <= 1 and (made["now"] != made["next"]).any()
+
+
+def test_the_pool_has_the_sigma_of_each_moment(tmp_path):
+    torch = pytest.importorskip("torch")
+    from train.crowd import speech
+    from train.eac.model import Eac
+    from train.goldens.eac import SMALL
+    from train.speech.visemes import TRACKS
+
+    rng = np.random.default_rng(4)
+    columns = rng.normal(0, 0.5, (1, 4 * 60, 80)).astype(np.float16)
+    np.savez(tmp_path / "corpus.npz", tracks=rng.random((60, len(TRACKS))).astype(np.float16), columns=columns)
+    torch.manual_seed(6)
+    net = Eac(SMALL).eval()
+    made = speech.pool(tmp_path / "corpus", 50, None, net=net)
+    plain = speech.pool(tmp_path / "corpus", 50, None)
+    assert all((made[k] == plain[k]).all() for k in plain)
+    assert made["sigma"].shape == made["sigma_next"].shape == (50,) and (made["sigma"] != made["sigma_next"]).any()
+    # Beyond both ends it is silent, and in between the window is what was heard.
+    assert (speech.window(columns[0], 2, 40, -9.0)[:28] == -9.0).all() and (speech.window(columns[0], 61, 40, -9.0)[-8:] == -9.0).all()
+    assert (speech.window(columns[0], 20, 40, -9.0) == columns[0][44:84]).all()

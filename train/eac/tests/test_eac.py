@@ -10,15 +10,17 @@ import pytest
 torch = pytest.importorskip("torch")
 from safetensors.torch import load_file  # noqa: E402
 
+from train.eac.card import findings, write  # noqa: E402
 from train.eac.compose import ACTIONS, action_table, compose  # noqa: E402
 from train.eac.config import load_config  # noqa: E402
 from train.eac.data import Corpus  # noqa: E402
+from train.eac.evaluate import mistakes  # noqa: E402
 from train.eac.export import export  # noqa: E402
 from train.eac.face import EMOTIONS, INDEX, NAMES, load_face, stand_in  # noqa: E402
 from train.eac.model import Eac, tokens_from_columns  # noqa: E402
 from train.eac.preview import expressions  # noqa: E402
 from train.eac.stream import load_net, stream  # noqa: E402
-from train.eac.train import Trainer, run  # noqa: E402
+from train.eac.train import Trainer  # noqa: E402
 from train.goldens.eac import randomise  # noqa: E402
 from train.speech.mel import log_mel  # noqa: E402
 from train.speech.synth import Corpus as Builder  # noqa: E402
@@ -94,19 +96,14 @@ def test_emotions_move_their_units_with_intensity_and_never_the_gaze():
 
 
 def test_shipped_face_opens_and_shuts_the_way_targets_assume():
-    path = ROOT / "weights/face.safetensors"
-    if not path.exists():
-        pytest.skip("weights/face.safetensors is not here")
-    gap = load_face(path).gap
+    gap = load_face(ROOT / "weights/face.safetensors").gap
     assert abs(gap[INDEX["jawOpen"]] - 1) < 0.02 and abs(gap[INDEX["mouthClose"]] + 1) < 0.05
     assert gap[INDEX["lipSeal"]] < -0.02 and gap[INDEX["lipsPart"]] > 0.05
 
 
 def test_stills_of_the_benches_are_what_compose_asks_for():
-    path, face = ROOT / "benches/data/expressions.json", ROOT / "weights/face.safetensors"
-    if not (path.exists() and face.exists()):
-        pytest.skip("expressions or weights are not here")
-    want, have = json.loads(expressions(torch.from_numpy(load_face(face).gap))), json.loads(path.read_text())
+    gap = torch.from_numpy(load_face(ROOT / "weights/face.safetensors").gap)
+    want, have = json.loads(expressions(gap)), json.loads((ROOT / "benches/data/expressions.json").read_text())
     assert [c["name"] for c in want["cells"]] == [c["name"] for c in have["cells"]]
     for a, b in zip(want["cells"], have["cells"]):
         assert all(abs(a["beta"].get(n, 0.0) - b["beta"].get(n, 0.0)) < 1e-3 for n in NAMES), a["name"]
@@ -136,7 +133,7 @@ def test_steps_on_one_batch_lower_its_loss(corpus):
     careful = small_config()
     careful["train"]["rate"] = 1e-5
     trainer = Trainer(careful, corpus, stand_in())
-    batch = trainer.windows.batch(4)
+    batch = trainer.batch()
     assert trainer.advance(0.0, batch)["total"] > trainer.advance(0.0, batch)["total"]
 
     trainer = Trainer(small_config(), corpus, stand_in())
@@ -147,7 +144,6 @@ def test_steps_on_one_batch_lower_its_loss(corpus):
 
 
 def test_resuming_repeats_the_curve(corpus, tmp_path):
-    quiet = lambda *a, **k: None  # noqa: E731
     config = small_config()
     whole = Trainer(config, corpus, stand_in())
     losses = [whole.advance(i / 12)["total"] for i in range(12)]
@@ -158,8 +154,22 @@ def test_resuming_repeats_the_curve(corpus, tmp_path):
     second.load(tmp_path / "last.pt")
     again += [second.advance(i / 12)["total"] for i in range(6, 12)]
     assert again == losses
-    run(second, tmp_path, steps=14, log=quiet)
-    assert second.step == 14 and json.loads((tmp_path / "curve.json").read_text()) == []
+    other = Trainer(config, corpus, stand_in(), rank=1)
+    other.load(tmp_path / "last.pt")
+    assert other.advance(0.5)["total"] != losses[6], "another process draws other windows, also after a resume"
+
+
+def test_a_checkpoint_from_before_the_shared_loop_is_gone_on_with(corpus, tmp_path):
+    """It held the average as tensors, and the state of a generator."""
+    trainer = Trainer(small_config(), corpus, stand_in())
+    trainer.advance(0.0)
+    trainer.save(tmp_path / "last.pt")
+    state = torch.load(tmp_path / "last.pt", weights_only=False)
+    assert set(state) == {"net", "average", "optimizer", "step", "seconds", "curve"}
+    torch.save({k: dict(v) if k == "average" else v for k, v in state.items()} | {"rng": np.random.default_rng(1).bit_generator.state}, tmp_path / "last.pt")
+    again = Trainer(small_config(), corpus, stand_in())
+    again.load(tmp_path / "last.pt")
+    assert again.step == 1 and again.advance(0.5) == trainer.advance(0.5)
 
 
 def test_export_keeps_the_average_in_f16(corpus, tmp_path):
@@ -168,7 +178,38 @@ def test_export_keeps_the_average_in_f16(corpus, tmp_path):
     trainer.save(tmp_path / "last.pt")
     export(tmp_path / "last.pt", tmp_path / "eac.safetensors")
     net = load_net(tmp_path / "eac.safetensors")
-    wanted = {k: v.clone() for k, v in trainer.average.items()}
+    wanted = {k: v.clone() for k, v in trainer.average.state_dict().items()}
     wanted["head.2.bias"][INDEX["mouthClose"]] -= config["export"]["close_bias"]
     for name, value in net.state_dict().items():
         assert torch.equal(value, wanted[name].half().float()), name
+
+
+def made_up_figures(missed, f1):
+    row = lambda k: dict(L=k, precision=0.5, recall=0.6, f1=f1, offset_ms=4.0 + k, r=0.8)  # noqa: E731
+    speech = lambda closures: dict(closures=closures, silence=0.01, by_lookahead=[row(k) for k in range(6)], missed=missed, false_on={"V": 3, "N": 5})  # noqa: E731
+    moved = {f"mu={k}": dict(moved=0.2 * k, wanted=0.25 * k, right_sign=0.9) for k in (1, 2, 3)}
+    return {
+        "speech": {"espeak": speech(40), "flite": speech(20)}, "mean_f1": [f1] * 6, "noisy": speech(9), "real": speech(24) | {"seconds": 30.0},
+        "emotional": {"neutral": speech(9), "sad": speech(9)}, "emotion": {"sad": moved},
+        "quiet": {"silence": {"digital": 0.0}, "silence_by_emotion": {"sad": 0.03}, "noise": {"hum": 0.001}, "noise_mean": 0.001},
+    }
+
+
+def test_the_cards_findings_come_from_the_figures(tmp_path):
+    figures = made_up_figures({"M": 4, "P+B": 1}, 0.5)
+    said = " ".join(findings(figures))
+    for words in ("Of 60 closures 10 are missed at L = 2 (M 8, P+B 2); 16 times", "most often on N 10, V 6", "+6 to +6 ms", "F1 0.50, without it 0.50", "80 to 80 %", "at least 90 %", "± 0.20"):
+        assert words in said, words
+    assert "are missed at L = 2 (B 2)" in " ".join(findings(made_up_figures({"B": 1}, 0.7)))
+    write(figures, ROOT / "weights", 12.0, "It was cut twice.", tmp_path / "eac.md")
+    text = (tmp_path / "eac.md").read_text()
+    for words in ("4.7 M parameters", "5.3 hours", "12 minutes. Loss curve: `cards/eac_curve.png`.\nIt was cut twice.", "slt, rms, kal16", "under 8 %", "| hum at -30 dBFS | 0.1 % |"):
+        assert words in text, words
+
+
+def test_mistakes_are_counted_by_what_was_spoken():
+    gap = np.full(50, 0.3)
+    gap[[10, 20]] = 0.0
+    said = [(0.0, 0.38, "SIL"), (0.38, 0.45, "M"), (0.45, 0.78, "AA"), (0.78, 0.86, "V"), (0.86, 1.2, "IY"), (1.2, 1.25, "P"), (1.26, 1.3, "B"), (1.3, 2.0, "SIL")]
+    about = {"segments": said, "closures": [s for s in said if s[2] in "MPB"], "pauses": [(1.3, 2.0)]}
+    assert mistakes(gap, about) == ({"P+B": 1}, {"V": 1})

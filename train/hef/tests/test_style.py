@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 torch = pytest.importorskip("torch")
-from train.hef.style import REACH, style_range  # noqa: E402
+from train.hef.style import REACH, SIGMA, style_range, style_sigma  # noqa: E402
 from train.hef.vary import load_other_side  # noqa: E402
 
 
@@ -29,3 +29,11 @@ def test_identity_and_light_stay_near_the_middle_and_the_rest_may_be_all_that_wa
     styles[3, 5] = np.nan
     with pytest.raises(ValueError, match="finite"):
         style_range(people(styles))
+
+
+def test_sigma_is_driven_where_it_changes_and_else_the_number_that_it_was():
+    styles = np.random.default_rng(2).normal(0, 1, (50, 258)).astype(np.float32)
+    assert style_sigma(people(styles)) == "driven"
+    for constant in (0.0, 1.25):
+        styles[:, SIGMA] = constant
+        assert style_sigma(people(styles)) == constant

@@ -12,8 +12,9 @@ from safetensors.torch import save_file  # noqa: E402
 from train.hef import losses  # noqa: E402
 from train.hef.data import People, square_root  # noqa: E402
 from train.hef.export import export  # noqa: E402
-from train.hef.sheet import draw_curve, draw_sheet, srgb  # noqa: E402
-from train.hef.train import NotFinite, Trainer, run  # noqa: E402
+from train.hef.sheet import draw_sheet, srgb  # noqa: E402
+from train.hef.train import Trainer  # noqa: E402
+from train.loop import NotFinite, draw_curve, run  # noqa: E402
 
 TINY = """
 [size.tiny]
@@ -121,14 +122,14 @@ def test_training_learns_and_a_killed_run_follows_the_same_curve(config, people,
                 trainer.load(folder / "last.pt")
             # The schedule belongs to the whole run, wherever it is cut.
             while trainer.step < stop:
-                trainer.last = trainer.advance(people.batch(trainer.rng, 4), trainer.step / 12)
+                trainer.last = trainer.advance(trainer.step / 12, people.batch(trainer.rng, 4))
             folder.mkdir(exist_ok=True)
             trainer.save(folder / "last.pt")
         return trainer
 
     whole, cut = trained(tmp_path / "a", 12), trained(tmp_path / "b", 5, 12)
     assert whole.last == cut.last and {"critic", "matte"} <= set(whole.last)
-    first = Trainer("tiny", path=config).advance(people.batch(np.random.default_rng(1), 4), 0.0)
+    first = Trainer("tiny", path=config).advance(0.0, people.batch(np.random.default_rng(1), 4))
     assert whole.last["pixel"] < first["pixel"]
     for a, b in zip(whole.average.parameters(), cut.average.parameters()):
         assert torch.equal(a, b)
@@ -145,12 +146,12 @@ def test_mouth_and_eyes_count_as_the_configuration_says(config, people):
 
 
 def test_processes_draw_batches_of_their_own_also_after_a_resume(config, people, tmp_path):
-    first, second = (Trainer("tiny", rank, path=config) for rank in (0, 1))
+    first, second = (Trainer("tiny", rank=rank, path=config) for rank in (0, 1))
     drawn = lambda trainer: people.batch(trainer.rng, 4)["driven"]  # noqa: E731
     assert not torch.equal(drawn(first), drawn(second))
-    first.advance(people.batch(first.rng, 4), 0.0)
+    first.advance(0.0, people.batch(first.rng, 4))
     first.save(tmp_path / "last.pt")
-    again = [Trainer("tiny", rank, path=config) for rank in (0, 1)]
+    again = [Trainer("tiny", rank=rank, path=config) for rank in (0, 1)]
     for trainer in again:
         trainer.load(tmp_path / "last.pt")
     assert torch.equal(drawn(again[0]), drawn(first)) and not torch.equal(drawn(again[0]), drawn(again[1]))
@@ -165,17 +166,18 @@ def test_a_checkpoint_of_another_configuration_is_refused(config, tmp_path):
 def test_nan_stops_with_the_step_and_the_culprit(config, people):
     trainer = Trainer("tiny", path=config)
     batch = people.batch(trainer.rng, 4)
-    trainer.advance(batch, 0.0)
+    trainer.advance(0.0, batch)
     before = {k: v.clone() for k, v in trainer.net.state_dict().items()}
     batch["style"][1, 5] = float("nan")
     with pytest.raises(NotFinite, match="step 1: style"):
-        trainer.advance(batch, 0.0)
+        trainer.advance(0.0, batch)
     assert all(torch.equal(v, before[k]) for k, v in trainer.net.state_dict().items())
 
 
 def test_a_run_writes_its_checkpoint_curve_and_sheet(config, people, tmp_path):
-    trainer = Trainer("tiny", path=config)
-    run(trainer, people, people, tmp_path / "run", 2, log=lambda *a, **k: None)
+    trainer = Trainer("tiny", people, people, path=config)
+    run(trainer, tmp_path / "run", 2, log=lambda *a, **k: None)
+    assert [row["step"] for row in json.loads((tmp_path / "run" / "curve.json").read_text())] == [2]
     assert {"last.pt", "curve.json", "sheet_000002.png"} <= {p.name for p in (tmp_path / "run").iterdir()}
     draw_curve([{"step": 1, "minutes": 0.1, "pixel": 0.5}, {"step": 2, "minutes": 0.2, "pixel": 0.4}], tmp_path / "c.png")
     draw_sheet(trainer.average, people, tmp_path / "s.png")
@@ -210,9 +212,9 @@ def test_a_distance_of_the_users_own_joins_the_losses(config, people, tmp_path):
 
     torch.jit.script(Squares()).save(tmp_path / "squares.pt")
     trainer = Trainer("tiny", path=config, lpips=tmp_path / "squares.pt")
-    parts = trainer.advance(people.batch(trainer.rng, 4), 0.0)
+    parts = trainer.advance(0.0, people.batch(trainer.rng, 4))
     assert 0 < parts["lpips"] < 4
-    plain = Trainer("tiny", path=config).advance(people.batch(trainer.rng, 4), 0.0)
+    plain = Trainer("tiny", path=config).advance(0.0, people.batch(trainer.rng, 4))
     assert "lpips" not in plain
     (tmp_path / "junk.pt").write_bytes(b"junk")
     with pytest.raises(ValueError, match="junk.pt is no TorchScript"):
@@ -221,7 +223,7 @@ def test_a_distance_of_the_users_own_joins_the_losses(config, people, tmp_path):
 
 def test_an_export_holds_the_average_and_its_configuration(config, people, tmp_path):
     trainer = Trainer("tiny/no_residual", path=config)
-    trainer.advance(people.batch(trainer.rng, 4), 0.0)
+    trainer.advance(0.0, people.batch(trainer.rng, 4))
     trainer.save(tmp_path / "last.pt")
     file, _ = export(tmp_path / "last.pt", tmp_path, config)
     assert file.name == "hef_tiny_no_residual.safetensors"
@@ -229,6 +231,10 @@ def test_an_export_holds_the_average_and_its_configuration(config, people, tmp_p
         assert json.loads(made.metadata()["network"]) == trainer.network
         assert set(made.keys()) == set(trainer.net.state_dict())
         assert torch.equal(made.get_tensor("start"), trainer.average.start.half())
+        assert "style_sigma" not in made.metadata()
+    held, _ = export(tmp_path / "last.pt", tmp_path, config, shards=people.people[0].path.parent)
+    with safe_open(held, "pt") as made:
+        assert json.loads(made.metadata()["style_sigma"]) == 0.0
     trainer.network = trainer.network | {"code": 12}
     trainer.save(tmp_path / "last.pt")
     with pytest.raises(ValueError, match="no configuration"):

@@ -10,8 +10,10 @@ use std::time::Instant;
 use anyhow::{Context, Result, ensure};
 use clap::Parser;
 use vultus::align::{AlignWeights, Aligner};
-use vultus::assets::Assets;
+use vultus::compute::Compute;
 use vultus::face::FaceModel;
+use vultus::motion::MotionNetwork;
+use vultus_native::assets::Assets;
 use vultus_shards::{Done, Task, View};
 use vultus_truth::folders;
 
@@ -65,6 +67,7 @@ fn run(arguments: &Arguments) -> Result<usize> {
     let model = FaceModel::read(assets.weights("face.safetensors")?)?;
     let folders = folders(&arguments.people)?;
     std::fs::create_dir_all(&arguments.out).with_context(|| format!("{} cannot be made", arguments.out.display()))?;
+    let rest = MotionNetwork::load(&Compute::Cpu, assets.weights("eac.safetensors")?, 0)?.rest_sigma()?;
     let Arguments { fits, crop, side, seed, correct, .. } = *arguments;
     ensure!(
         !correct || fits >= 3,
@@ -75,7 +78,7 @@ fn run(arguments: &Arguments) -> Result<usize> {
         false => None,
     };
     let aligner = aligner.as_ref();
-    let task = Task { model: &model, fits: fits as usize, view: crop, side: side as usize, seed, aligner };
+    let task = Task { model: &model, fits: fits as usize, view: crop, side: side as usize, seed, rest, aligner };
     let threads = match arguments.threads {
         0 => std::thread::available_parallelism().map_or(1, usize::from),
         n => n,

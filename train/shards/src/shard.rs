@@ -10,7 +10,7 @@ use half::slice::HalfFloatSliceExt;
 use safetensors::Dtype;
 use safetensors::tensor::TensorView;
 use vultus::generator::hef::{DRIVEN, SOURCE, STYLE};
-use vultus::media::AtomicFile;
+use vultus_native::media::AtomicFile;
 
 /// Grows row by row.
 #[derive(Debug, Default)]

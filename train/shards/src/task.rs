@@ -28,6 +28,8 @@ pub struct Task<'a> {
     pub side: usize,
     /// Of the disturbances.
     pub seed: u64,
+    /// σ̂ of pictures whose truth does not have it: that of a face at rest, [`vultus::motion::MotionNetwork::rest_sigma`].
+    pub rest: f32,
     /// What corrects fits, if there is one: all disturbed fits but the last are corrected, as those that the network will meet.
     pub aligner: Option<&'a Aligner>,
 }
@@ -60,7 +62,7 @@ impl Task<'_> {
             return Ok(Done::There);
         }
         let avatar = folder.avatar()?;
-        let (size, cases) = folder.cases(self.model)?;
+        let (size, cases) = folder.cases(self.model, self.rest)?;
         let landmarks = Points::landmarks(self.model);
         let mut shard = Shard::new(self.side);
         let exact = self.moments(&avatar, size, &cases)?;
@@ -127,8 +129,7 @@ impl Task<'_> {
             shard
                 .row(&Row {
                     driven: seen.driven,
-                    // Nothing says yet how strongly a random person means it.
-                    style: &style.words(&case.beta, &case.motion, 0.0),
+                    style: &style.words(&case.drive()),
                     truth: &sight.planes::<3>(&case.picture),
                     matte: &sight.planes::<1>(&case.matte),
                     boxes,

@@ -4,9 +4,9 @@ use std::path::{Path, PathBuf};
 
 use half::f16;
 use safetensors::SafeTensors;
-use vultus::assets::Assets;
 use vultus::avatar::{AvatarFile, Matte, Portrait};
 use vultus::face::FaceModel;
+use vultus_native::assets::Assets;
 use vultus_shards::{Done, Task, View};
 use vultus_truth::Folder;
 
@@ -46,7 +46,7 @@ fn person(model: &FaceModel, avatar: &AvatarFile, root: &Path) -> Folder {
     open[model.expression_index("jawOpen").expect("ARKit")] += 0.2;
     let truth = serde_json::json!({"avatar": "somebody", "size": SIDE, "cases": [
         {"name": "rest", "beta": named(&avatar.beta), "dpose": [0, 0, 0, 0, 0, 0], "image": "picture.png", "matte": "matte.png"},
-        {"name": "later", "beta": named(&open), "dpose": [0, 0.02, 0, 0, 0, 0], "image": "picture.png", "matte": "matte.png", "after": "rest"},
+        {"name": "later", "beta": named(&open), "dpose": [0, 0.02, 0, 0, 0, 0], "image": "picture.png", "matte": "matte.png", "after": "rest", "sigma": 2.5},
     ]});
     std::fs::write(place.join("truth.json"), truth.to_string()).expect("written");
     Folder::new(place)
@@ -63,7 +63,7 @@ fn numbers(file: &SafeTensors<'_>, name: &str) -> Vec<i32> {
 }
 
 fn task(model: &FaceModel, fits: usize) -> Task<'_> {
-    Task { model, fits, view: View::Whole, side: SIDE, seed: 5, aligner: None }
+    Task { model, fits, view: View::Whole, side: SIDE, seed: 5, rest: 0.75, aligner: None }
 }
 
 #[test]
@@ -107,6 +107,9 @@ fn a_face_at_rest_needs_nothing_and_is_its_portrait() {
     assert_eq!(file.tensor("truth").expect("a tensor").shape(), [4, 3, SIDE, SIDE]);
     assert_eq!(file.tensor("truth_matte").expect("a tensor").data()[..plane], avatar.matte.alpha);
     assert_eq!(file.tensor("style").expect("a tensor").shape(), [4, 258]);
+    let words = file.tensor("style").expect("a tensor").data().as_chunks::<4>().0;
+    let sigma: Vec<f32> = words.chunks_exact(258).map(|row| f32::from_le_bytes(row[257])).collect();
+    assert_eq!(sigma, [0.75, 2.5, 0.75, 2.5], "where the truth does not say it, the face is at rest");
     // Once more it is there; another folder gets the same bytes.
     assert_eq!(task(&model, 2).person(&folder, root.path()).expect("skipped"), Done::There);
     let other = root.path().join("other");

@@ -1,0 +1,61 @@
+//! Options that several commands have.
+
+use anyhow::{Result, bail};
+use clap::ValueEnum;
+use clap::builder::{PossibleValue, PossibleValuesParser, TypedValueParser};
+use vultus::motion::LOOK_AHEAD_MAX;
+use vultus_native::compute::Backend;
+use vultus_native::drawer::GeneratorName;
+
+/// Width and height of pictures.
+#[derive(Clone, Copy, Debug, ValueEnum)]
+pub(crate) enum Size {
+    #[value(name = "256")]
+    Small = 256,
+    #[value(name = "512")]
+    Large = 512,
+}
+
+/// Where networks and pictures are computed.
+#[derive(Clone, Copy, Debug, ValueEnum)]
+pub(crate) enum BackendName {
+    /// A hardware GPU if there is one, else the CPU (also: $VULTUS_BACKEND).
+    Auto,
+    /// A GPU, be it a software one.
+    Gpu,
+    /// The CPU.
+    Cpu,
+}
+
+impl From<BackendName> for Backend {
+    fn from(name: BackendName) -> Self {
+        match name {
+            BackendName::Auto => Self::Auto,
+            BackendName::Gpu => Self::Gpu,
+            BackendName::Cpu => Self::Cpu,
+        }
+    }
+}
+
+/// The generators, for `value_parser`.
+pub(crate) fn generators() -> impl TypedValueParser<Value = GeneratorName> {
+    let known = GeneratorName::ALL.map(|it| PossibleValue::new(it.name()).help(it.about()));
+    PossibleValuesParser::new(known).try_map(|name: String| name.parse::<GeneratorName>())
+}
+
+// What the standard library says of a number that is none ("invalid digit found in string") helps nobody.
+
+pub(crate) fn intensity(text: &str) -> Result<f32, String> {
+    text.parse().map_err(|_| "give a number from 1 (natural) to 3 (strongest)".into())
+}
+
+pub(crate) fn lookahead(text: &str) -> Result<usize, String> {
+    text.parse().map_err(|_| format!("give a whole number of frames from 0 to {LOOK_AHEAD_MAX}"))
+}
+
+pub(crate) fn check_look_ahead(frames: usize) -> Result<()> {
+    if frames > LOOK_AHEAD_MAX {
+        bail!("a look-ahead of {frames} frames is out of range; give one from 0 to {LOOK_AHEAD_MAX}");
+    }
+    Ok(())
+}

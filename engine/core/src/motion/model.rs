@@ -1,0 +1,270 @@
+//! The motion stream: mel columns in, coefficients and head motion out.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::Motion;
+use super::eac::{self, COLUMNS, EacConfig, EacTensors, EacWeights, Head, TOKEN};
+use super::idle::{Idle, IdleFrame};
+use crate::audio::{COLUMNS_PER_FRAME, MELS, silent_column};
+use crate::compute::{Bindings, Compute, ComputeError, Executor, PlanBuilder, PlanError, Program};
+use crate::drive::{Drive, MotionFrame};
+use crate::emotion::{Eased, Emotion, EmotionTable, INTENSITY, Mood};
+use crate::weights::{WeightError, WeightReader};
+
+/// The largest look-ahead, in frames.
+pub const LOOK_AHEAD_MAX: usize = 5;
+
+/// Coefficients of the lids, where idle motion and emotion compete and the more closed one wins.
+const BLINKS: [usize; 2] = [0, 7];
+/// Widened eyes, each six places after its blink: a wide eye must still close.
+const WIDE_AFTER_BLINK: usize = 6;
+
+/// The shipped network on a backend, for one look-ahead. Any number of streams share its weights.
+#[derive(Clone, Debug)]
+pub struct MotionNetwork {
+    program: Program,
+    tensors: EacTensors,
+    config: EacConfig,
+    look_ahead: usize,
+    emotions: EmotionTable,
+    /// (width): see [`EacWeights::strength`].
+    strength: Arc<[f32]>,
+}
+
+impl MotionNetwork {
+    /// Loads the network from `weights` (eac.safetensors) and records its plan.
+    ///
+    /// # Errors
+    /// A tensor is missing, mis-shaped or unused.
+    ///
+    /// # Panics
+    /// Where `look_ahead` exceeds [`LOOK_AHEAD_MAX`]; callers check what users give.
+    pub fn load(compute: &Compute, mut weights: WeightReader, look_ahead: usize) -> Result<Self, WeightError> {
+        assert!(look_ahead <= LOOK_AHEAD_MAX, "look-ahead is at most {LOOK_AHEAD_MAX} frames");
+        let config = EacConfig::SHIPPED;
+        let eac_weights = EacWeights::take(&mut weights, "", config)?;
+        weights.finish()?;
+        let mut plan = PlanBuilder::new("EAC");
+        let tensors = eac::record(&mut plan, &eac_weights, 1, Head::LookAhead(look_ahead), false);
+        let program = compute.program(plan.finish()?);
+        let emotions = EmotionTable::new(&eac_weights.emotions);
+        Ok(Self { program, tensors, config, look_ahead, emotions, strength: eac_weights.strength().into() })
+    }
+
+    /// Where the emotions that have a name lie for this network.
+    pub fn emotions(&self) -> &EmotionTable {
+        &self.emotions
+    }
+
+    /// σ̂ of a face at rest: what the network gives in silence, for neutral and the least μ. A picture of a face of which nothing is heard has it.
+    ///
+    /// # Errors
+    /// The GPU was lost.
+    pub fn rest_sigma(&self) -> Result<f32, ComputeError> {
+        let mood = self.emotions.mood(Emotion::Neutral, *INTENSITY.start()).expect("weights are finite");
+        let mut stream = self.stream(&mood, 0)?;
+        loop {
+            if let Some(frame) = stream.push(&[silent_column(); COLUMNS_PER_FRAME])? {
+                return Ok(frame.drive.sigma);
+            }
+        }
+    }
+
+    /// A new stream, which begins in `mood`; `seed` is the idle motion's.
+    ///
+    /// # Errors
+    /// A mistake in the recording.
+    pub fn stream(&self, mood: &Mood, seed: u64) -> Result<MotionModel, PlanError> {
+        let mut model = MotionModel {
+            executor: self.program.executor(&Bindings::default())?,
+            network: self.clone(),
+            mood: Eased::new(*mood),
+            idle: Idle::new(seed),
+            columns: std::iter::repeat_n(silent_column(), self.config.tokens * 4 + COLUMNS - 4).collect(),
+            waiting: VecDeque::with_capacity(LOOK_AHEAD_MAX + 1),
+            window: Vec::with_capacity(self.config.tokens * TOKEN),
+            next: 0,
+        };
+        model.write_mood()?;
+        Ok(model)
+    }
+}
+
+/// EAC and idle motion as one stream.
+#[derive(Debug)]
+pub struct MotionModel {
+    executor: Executor,
+    network: MotionNetwork,
+    mood: Eased,
+    idle: Idle,
+    /// The newest mel columns, as many as a window needs.
+    columns: VecDeque<[f32; MELS]>,
+    /// Idle motion of frames that wait for their look-ahead.
+    waiting: VecDeque<IdleFrame>,
+    window: Vec<f32>,
+    next: u64,
+}
+
+impl MotionModel {
+    fn write_mood(&mut self) -> Result<(), PlanError> {
+        let mood = self.mood.now();
+        self.executor.write(self.network.tensors.emotion, mood.z())?;
+        self.executor.write(self.network.tensors.mu, &[mood.mu()])
+    }
+}
+
+impl Motion for MotionModel {
+    fn look_ahead(&self) -> usize {
+        self.network.look_ahead
+    }
+
+    fn set_mood(&mut self, mood: &Mood, ease: Duration) {
+        self.mood.turn(*mood, ease);
+    }
+
+    fn push(&mut self, columns: &[[f32; MELS]; 4]) -> Result<Option<MotionFrame>, ComputeError> {
+        for column in columns {
+            self.columns.pop_front();
+            self.columns.push_back(*column);
+        }
+        self.waiting.push_back(self.idle.step(columns));
+        if self.waiting.len() <= self.network.look_ahead {
+            return Ok(None);
+        }
+        if self.mood.step() {
+            self.write_mood()?;
+        }
+        self.window.clear();
+        for token in 0..self.network.config.tokens {
+            for column in self.columns.range(token * 4..token * 4 + COLUMNS) {
+                self.window.extend_from_slice(column);
+            }
+        }
+        self.executor.write(self.network.tensors.columns, &self.window)?;
+        self.executor.run()?;
+        let idle = self.waiting.pop_front().expect("one was pushed above");
+        let mut beta = idle.beta;
+        let heard = self.executor.read::<f32>(self.network.tensors.beta)?;
+        for (i, (b, heard)) in beta.iter_mut().zip(heard).enumerate() {
+            let sum = if BLINKS.contains(&i) { b.max(*heard) } else { *b + heard };
+            *b = sum.clamp(0.0, 1.0);
+        }
+        for blink in BLINKS {
+            beta[blink + WIDE_AFTER_BLINK] *= 1.0 - beta[blink];
+        }
+        let token = self.executor.read::<f32>(self.network.tensors.sigma)?;
+        let sigma = token.iter().zip(&*self.network.strength).map(|(t, s)| t * s).sum();
+        let frame = MotionFrame { index: self.next, drive: Drive { beta, pose: idle.pose, sigma } };
+        self.next += 1;
+        Ok(Some(frame))
+    }
+
+    fn forget(&mut self) {
+        self.columns.iter_mut().for_each(|column| *column = silent_column());
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::{LOOK_AHEAD_MAX, MotionFrame, MotionModel, MotionNetwork};
+    use crate::audio::silent_column;
+    use crate::compute::Compute;
+    use crate::emotion::{EASE, Emotion};
+    use crate::motion::Motion as _;
+    use crate::shipped;
+
+    #[test]
+    fn every_frame_heard_comes_out_at_every_look_ahead() {
+        for look_ahead in 0..=LOOK_AHEAD_MAX {
+            for heard in [1, 2, 7] {
+                let mut model = stream(look_ahead, Emotion::Neutral, 1.0);
+                let mut frames = Vec::new();
+                for _ in 0..heard {
+                    frames.extend(model.push(&[silent_column(); 4]).unwrap());
+                }
+                frames.extend(model.flush().unwrap());
+                let indices: Vec<u64> = frames.iter().map(|f| f.index).collect();
+                assert_eq!(indices, (0..heard).collect::<Vec<u64>>(), "look-ahead {look_ahead}");
+            }
+        }
+    }
+
+    fn stream(look_ahead: usize, emotion: Emotion, mu: f32) -> MotionModel {
+        let network = MotionNetwork::load(&Compute::Cpu, shipped::weights("eac.safetensors"), look_ahead).unwrap();
+        network.stream(&network.emotions().mood(emotion, mu).unwrap(), 1).unwrap()
+    }
+
+    fn model(emotion: Emotion) -> MotionModel {
+        stream(2, emotion, 2.0)
+    }
+
+    #[test]
+    fn a_changed_emotion_arrives_gradually_and_fully() {
+        let (mut changed, mut always) = (model(Emotion::Neutral), model(Emotion::Happy));
+        let smile = |frame: Option<MotionFrame>| frame.map(|f| f.drive.beta[23]);
+        for _ in 0..4 {
+            changed.push(&[silent_column(); 4]).unwrap();
+            always.push(&[silent_column(); 4]).unwrap();
+        }
+        let happy = changed.network.emotions().mood(Emotion::Happy, 2.0).unwrap();
+        changed.set_mood(&happy, EASE);
+        let pairs: Vec<(f32, f32)> = (0..10)
+            .map(|_| {
+                let changed = smile(changed.push(&[silent_column(); 4]).unwrap()).unwrap();
+                (changed, smile(always.push(&[silent_column(); 4]).unwrap()).unwrap())
+            })
+            .collect();
+        let (first, last) = (pairs[0], pairs[9]);
+        assert!(first.0 < 0.7 * first.1, "the first frame already smiles {} of {}", first.0, first.1);
+        assert!((last.0 - last.1).abs() < 1e-4, "after the glide {} is not {}", last.0, last.1);
+    }
+
+    #[test]
+    fn without_an_ease_the_next_frame_is_there_to_the_bit() {
+        let (mut changed, mut always) = (model(Emotion::Neutral), model(Emotion::Happy));
+        for _ in 0..4 {
+            changed.push(&[silent_column(); 4]).unwrap();
+            always.push(&[silent_column(); 4]).unwrap();
+        }
+        let happy = changed.network.emotions().mood(Emotion::Happy, 2.0).unwrap();
+        changed.set_mood(&happy, Duration::ZERO);
+        for _ in 0..3 {
+            let [a, b] = [&mut changed, &mut always].map(|model| model.push(&[silent_column(); 4]).unwrap());
+            assert_eq!(a, b);
+        }
+    }
+
+    #[test]
+    fn a_stronger_mood_has_a_larger_sigma_and_rest_is_the_least() {
+        let sigma = |emotion, mu| {
+            let mut model = stream(0, emotion, mu);
+            model.push(&[silent_column(); 4]).unwrap().unwrap().drive.sigma
+        };
+        for emotion in Emotion::ALL {
+            let [natural, strong, strongest] = [1.0, 2.0, 3.0].map(|mu| sigma(emotion, mu));
+            assert!(natural < strong && strong < strongest, "{emotion}: {natural} {strong} {strongest}");
+        }
+        let network = stream(2, Emotion::Sad, 3.0).network;
+        assert_eq!(network.rest_sigma().unwrap(), sigma(Emotion::Neutral, 1.0));
+    }
+
+    #[test]
+    fn what_was_forgotten_has_no_effect() {
+        let noise: [[f32; 80]; 4] =
+            std::array::from_fn(|c| std::array::from_fn(|m| 0.5 + 0.4 * ((c * 7 + m * 3) as f32).sin()));
+        let (mut forgets, mut silent) = (model(Emotion::Neutral), model(Emotion::Neutral));
+        for _ in 0..20 {
+            forgets.push(&noise).unwrap();
+            silent.push(&[silent_column(); 4]).unwrap();
+        }
+        forgets.forget();
+        let a = forgets.push(&[silent_column(); 4]).unwrap().unwrap();
+        let b = silent.push(&[silent_column(); 4]).unwrap().unwrap();
+        // The mouth; idle motion has heard the voice and may nod.
+        assert_eq!(a.drive.beta[24..41], b.drive.beta[24..41]);
+    }
+}

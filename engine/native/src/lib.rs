@@ -1,0 +1,15 @@
+//! What `vultus` needs of a computer with an operating system: files, sound devices, codecs, threads, a graphics driver that is waited for.
+#![forbid(unsafe_code)]
+
+pub mod assets;
+pub mod audio;
+pub mod compute;
+pub mod drawer;
+pub mod graphics;
+mod io_advice;
+pub mod media;
+pub mod names;
+mod notices;
+pub mod stream;
+
+pub use notices::Notices;

@@ -1,0 +1,30 @@
+//! What everything that answers requests shares.
+
+use std::sync::Arc;
+
+use tokio::sync::Semaphore;
+
+use crate::page::Page;
+use crate::rooms::Rooms;
+use crate::speak::shared::Shared;
+use crate::transport::Transport;
+
+/// Offers that are being answered at one time; a browser needs one.
+const OFFERS: usize = 8;
+
+/// See the module's text.
+#[derive(Clone)]
+pub(crate) struct App {
+    pub(crate) rooms: Arc<Rooms>,
+    pub(crate) transport: Arc<Transport>,
+    pub(crate) offers: Arc<Semaphore>,
+    pub(crate) speech: Arc<Shared>,
+    pub(crate) page: Page,
+}
+
+impl App {
+    pub(crate) fn new(rooms: Arc<Rooms>, transport: Transport, page: Page) -> Self {
+        let (transport, offers) = (Arc::new(transport), Arc::new(Semaphore::new(OFFERS)));
+        Self { rooms, transport, offers, speech: Arc::default(), page }
+    }
+}

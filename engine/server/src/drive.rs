@@ -1,0 +1,173 @@
+//! `/v1/drive`: what the face does, as lines of JSON on a WebSocket, for programs that draw it themselves.
+//!
+//! The first message names the coefficients. One message a frame follows, 25 a second, as soon as the frame is decided: 20 to 40 ms before its picture leaves, and
+//! well before its voice does (`voice_delay_ms` in `/v1/stats`). A client that does not read misses frames and is told how many.
+//!
+//! | queue | capacity | when full |
+//! |---|---|---|
+//! | frames, to one client | 25, a second | the new frame is dropped and counted |
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use axum::extract::ws::rejection::WebSocketUpgradeRejection;
+use axum::extract::ws::{CloseFrame, Message, WebSocket, WebSocketUpgrade, close_code};
+use axum::extract::{Extension, State};
+use axum::http::StatusCode;
+use axum::response::Response;
+use serde_json::{Value, json};
+use tokio::sync::mpsc::{self, Sender};
+use tokio::time::{Instant, interval, timeout};
+use vultus::pipeline::MOTION_FPS;
+use vultus::session::{CLOCK_RATE, SessionFrame};
+use vultus_native::stream::live::{DriveSink, Sink, Wish};
+
+use crate::app::App;
+use crate::lines::Line;
+use crate::refusal::Refusal;
+use crate::rooms::{Hold, RoomEvent};
+use crate::signal::{WishQuery, bad_query};
+
+/// Frames that may wait for a client.
+const WAITING: usize = MOTION_FPS as usize;
+/// Longest message of a client, which has nothing to say: its own close and pong.
+const MESSAGE: usize = 4096;
+/// Messages of a client between two pings: its pongs, and pings of its own.
+const MESSAGES: u32 = 100;
+/// How often a client is asked whether it is still there, and how long it may say nothing.
+const PING: Duration = Duration::from_secs(5);
+const VANISHED: Duration = Duration::from_secs(20);
+/// A client that takes no message for this long is cut.
+const STALLED: Duration = Duration::from_secs(10);
+
+pub(crate) async fn drive(
+    State(app): State<App>,
+    Extension(line): Extension<Arc<Line>>,
+    wish: WishQuery,
+    upgrade: Result<WebSocketUpgrade, WebSocketUpgradeRejection>,
+) -> Result<Response, Refusal> {
+    let axum::extract::Query(wish) = wish.map_err(bad_query)?;
+    let upgrade = upgrade.map_err(|_| {
+        Refusal::new(StatusCode::UPGRADE_REQUIRED, "this address is for WebSockets; ask with Upgrade: websocket")
+    })?;
+    let room = wish.room(&app.rooms).await?;
+    let names = app.rooms.studio().expressions().to_vec();
+    let busy = line.occupy();
+    Ok(upgrade.max_message_size(MESSAGE).on_upgrade(move |socket| async move {
+        // A client that went away has nothing more to be told.
+        let mut socket = socket;
+        if let Err(Over::Talkative) = serve(&mut socket, room, &names).await {
+            let reason = "this socket only tells; send speech and wishes to /v1/speak".into();
+            let close = Message::Close(Some(CloseFrame { code: close_code::POLICY, reason }));
+            let _ = timeout(STALLED, socket.send(close)).await;
+        }
+        drop(busy);
+    }))
+}
+
+/// The session's end of a client's queue.
+struct Frames {
+    frames: Sender<Value>,
+    missed: Arc<AtomicU64>,
+}
+
+impl DriveSink for Frames {
+    fn wish(&mut self) -> Wish {
+        if self.frames.is_closed() { Wish::Over } else { Wish::More }
+    }
+
+    fn drive(&mut self, frame: &SessionFrame) {
+        // What it holds is written into a message only where there is room for one.
+        let Ok(place) = self.frames.try_reserve() else {
+            self.missed.fetch_add(1, Ordering::Relaxed);
+            return;
+        };
+        let short = |value: &f32| (f64::from(*value) * 1e4).round() / 1e4;
+        let precise = |value: &f32| (f64::from(*value) * 1e6).round() / 1e6;
+        place.send(json!({
+            "type": "frame",
+            "time_ms": frame.clock as f64 * 1e3 / CLOCK_RATE as f64,
+            "beta": frame.drive.beta.iter().map(short).collect::<Vec<_>>(),
+            "pose": frame.drive.pose.iter().map(precise).collect::<Vec<_>>(),
+            "missed": self.missed.load(Ordering::Relaxed),
+        }));
+    }
+}
+
+/// Why a client's socket is closed.
+enum Over {
+    /// It, or the session, has ended.
+    Ended,
+    /// It took nothing for too long, or said nothing.
+    Stalled,
+    /// It said more than it should.
+    Talkative,
+}
+
+impl From<axum::Error> for Over {
+    fn from(_: axum::Error) -> Self {
+        Self::Ended
+    }
+}
+
+async fn serve(socket: &mut WebSocket, room: Hold, names: &[String]) -> Result<(), Over> {
+    let (sender, mut frames) = mpsc::channel(WAITING);
+    let mut events = room.events();
+    let first = json!({
+        "type": "ready",
+        "session": room.id,
+        "fps": MOTION_FPS,
+        "beta": names,
+        "pose": ["pitch", "yaw", "roll", "x", "y", "z"],
+    });
+    send(socket, &first).await?;
+    let sink = Frames { frames: sender, missed: Arc::default() };
+    attach(&room, sink).await?;
+    let mut ping = interval(PING);
+    let (mut heard, mut messages) = (Instant::now(), 0);
+    loop {
+        tokio::select! {
+            frame = frames.recv() => match frame {
+                Some(frame) => send(socket, &frame).await?,
+                None => return Err(Over::Ended),
+            },
+            event = events.recv() => if let Ok(RoomEvent::Failed(why)) = event {
+                return send(socket, &json!({ "type": "error", "error": why })).await;
+            },
+            _ = ping.tick() => {
+                if heard.elapsed() > VANISHED {
+                    return Err(Over::Stalled);
+                }
+                messages = 0;
+                timeout(STALLED, socket.send(Message::Ping(Vec::new().into()))).await.map_err(|_| Over::Stalled)??;
+            }
+            message = socket.recv() => {
+                messages += 1;
+                match message.ok_or(Over::Ended)?? {
+                    Message::Close(_) => return Ok(()),
+                    Message::Ping(_) | Message::Pong(_) if messages <= MESSAGES => heard = Instant::now(),
+                    _ => return Err(Over::Talkative),
+                }
+            }
+        }
+    }
+}
+
+/// Puts the sink into the session. A session that is busy is asked again.
+async fn attach(room: &Hold, sink: Frames) -> Result<(), Over> {
+    let Frames { frames, missed } = sink;
+    loop {
+        let live = room.live().map_err(|_| Over::Ended)?;
+        let sink = Frames { frames: frames.clone(), missed: Arc::clone(&missed) };
+        if live.add_sink(Sink::Drive(Box::new(sink))).is_ok() {
+            return Ok(());
+        }
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+}
+
+async fn send(socket: &mut WebSocket, value: &Value) -> Result<(), Over> {
+    let text = Message::Text(value.to_string().into());
+    timeout(STALLED, socket.send(text)).await.map_err(|_| Over::Stalled)?.map_err(Over::from)
+}

@@ -1,0 +1,233 @@
+//! What all sessions share: the backend, the face model, the motion network, and every avatar that was asked for, worked out once.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::{Context as _, Result, anyhow};
+use image::codecs::jpeg::JpegEncoder;
+use image::imageops::{self, FilterType};
+use image::{ExtendedColorType, RgbImage};
+use vultus::compute::Compute;
+use vultus::emotion::{Blend, EASE, Mood, MoodError};
+use vultus::face::FaceModel;
+use vultus::generator::{OutputFormat, PortraitGenerator, PreparedAvatar, Recording};
+use vultus::motion::MotionNetwork;
+use vultus::session::Session;
+use vultus_native::assets::{Assets, DEFAULT_AVATAR, EAC, FACE};
+use vultus_native::compute::{Backend, clock};
+use vultus_native::drawer::{Drawer, GeneratorName};
+use vultus_native::graphics::{Graphics, TrialCommand};
+use vultus_native::{Notices, names};
+
+use crate::kept::Kept;
+
+/// Side of the portraits that the page shows, pixels.
+const THUMBNAIL: u32 = 256;
+const THUMBNAIL_QUALITY: u8 = 88;
+
+/// With what faces are drawn, and which.
+#[derive(Clone, Debug)]
+pub struct StudioOptions {
+    /// Folder with weights and avatars, instead of the built-in ones.
+    pub weights: Option<PathBuf>,
+    /// Where networks and pictures are computed.
+    pub backend: Backend,
+    /// How graphics drivers are tried before they are let into this process; where there is no way, they are not.
+    pub trial: Option<TrialCommand>,
+    /// Who draws the pictures.
+    pub generator: GeneratorName,
+    /// Their width and height, pixels.
+    pub size: usize,
+    /// Frames of 40 ms that the motion model hears ahead of the one it decides, from 0 to [`vultus::motion::LOOK_AHEAD_MAX`].
+    pub look_ahead: usize,
+    /// The avatar that is used where none is named: a name, or an `.avatar` file.
+    pub avatar: String,
+    /// How long a change of emotion takes where a client does not say.
+    pub ease: Duration,
+}
+
+impl Default for StudioOptions {
+    fn default() -> Self {
+        Self {
+            weights: None,
+            backend: Backend::Auto,
+            trial: None,
+            generator: GeneratorName::live(),
+            size: 512,
+            look_ahead: 2,
+            avatar: DEFAULT_AVATAR.to_owned(),
+            ease: EASE,
+        }
+    }
+}
+
+/// See the module's text.
+pub struct Studio {
+    notices: Notices,
+    assets: Assets,
+    compute: Compute,
+    face: FaceModel,
+    network: MotionNetwork,
+    drawer: Drawer,
+    /// A frame, which all avatars and sessions share.
+    recording: Recording,
+    size: usize,
+    ease: Duration,
+    names: Vec<String>,
+    /// The avatar that is used where none is named, as clients see it.
+    default: String,
+    /// Where that one is a file of the user's: its path, which no client sees.
+    own: Option<String>,
+    prepared: Kept<PreparedAvatar>,
+    thumbnails: Kept<Arc<[u8]>>,
+}
+
+impl Studio {
+    /// Loads everything but the avatars, and works out the one that is used where none is named. `notices` hear of drivers that do not work, and of
+    /// whatever fails later and is not told to clients. Blocks for a second or more.
+    ///
+    /// # Errors
+    /// One sentence about what is not there, or no good.
+    pub fn open(options: &StudioOptions, notices: Notices) -> Result<Self> {
+        let StudioOptions { backend, size, look_ahead, generator, ease, .. } = *options;
+        let avatar = options.avatar.as_str();
+        let graphics = Graphics::ask(backend, options.trial.as_ref())?;
+        let assets = Assets::locate(options.weights.as_deref())?;
+        let face = FaceModel::read(assets.weights(FACE)?)?;
+        let drawer = Drawer::open(generator, &assets, &face, &notices)?;
+        let compute = graphics.open(&notices)?;
+        let recording = Recording::new(&compute, &face, size, OutputFormat::I420, drawer.method())?;
+        let network = MotionNetwork::load(&compute, assets.weights(EAC)?, look_ahead)?;
+        let names = assets.avatars()?;
+        let own = (!names.iter().any(|name| name == avatar)).then(|| avatar.to_owned());
+        let stem = Path::new(avatar).file_stem().and_then(|stem| stem.to_str());
+        let default = if own.is_some() { stem.unwrap_or("own") } else { avatar }.to_owned();
+        let studio = Self {
+            notices,
+            assets,
+            compute,
+            face,
+            network,
+            drawer,
+            recording,
+            size,
+            ease,
+            names,
+            default: default.clone(),
+            own,
+            prepared: Kept::default(),
+            thumbnails: Kept::default(),
+        };
+        studio.avatar(&default)?;
+        Ok(studio)
+    }
+
+    pub(crate) fn notices(&self) -> &Notices {
+        &self.notices
+    }
+
+    /// Width and height of all pictures.
+    pub fn size(&self) -> usize {
+        self.size
+    }
+
+    /// How long a change of emotion takes where a client does not say.
+    pub fn ease(&self) -> Duration {
+        self.ease
+    }
+
+    /// What somebody feels who feels `emotion` as strongly as `mu`.
+    ///
+    /// # Errors
+    /// `mu` is out of range.
+    pub fn mood(&self, emotion: Blend, mu: f32) -> Result<Mood, MoodError> {
+        self.network.emotions().mood(emotion, mu)
+    }
+
+    /// The backend, and on what it runs.
+    pub fn backend(&self) -> String {
+        format!("{} ({})", self.compute.name(), self.compute.adapter())
+    }
+
+    /// Names of the avatars, the default one marked.
+    pub fn avatars(&self) -> impl Iterator<Item = (&str, bool)> {
+        // The user's own goes before one of the same name.
+        let own = self.own.as_ref().map(|_| self.default.as_str());
+        let built_in = self.names.iter().map(String::as_str).filter(move |name| Some(*name) != own);
+        own.into_iter().chain(built_in).map(|name| (name, name == self.default))
+    }
+
+    /// What to load for a name that clients use.
+    fn source<'a>(&'a self, name: &'a str) -> &'a str {
+        self.own.as_deref().filter(|_| name == self.default).unwrap_or(name)
+    }
+
+    /// Names of the 64 coefficients.
+    pub fn expressions(&self) -> &[String] {
+        &self.face.expression_names
+    }
+
+    /// The avatar that is used where none is named.
+    pub fn default_avatar(&self) -> &str {
+        &self.default
+    }
+
+    /// Whether a client may ask for this: names in the list only, never paths.
+    ///
+    /// # Errors
+    /// If not, a sentence for the client.
+    pub fn knows(&self, avatar: &str) -> Result<(), String> {
+        if self.avatars().any(|(name, _)| name == avatar) {
+            return Ok(());
+        }
+        let known: Vec<&str> = self.avatars().map(|(name, _)| name).collect();
+        Err(names::unknown("avatar", avatar, &known, ""))
+    }
+
+    /// Works an avatar out, unless that has been done; takes a moment, for all who ask for it meanwhile.
+    ///
+    /// # Errors
+    /// Its file is not there or no good, or the device was lost.
+    pub fn avatar(&self, name: &str) -> Result<PreparedAvatar> {
+        self.prepared.get(name, || {
+            let file = self.assets.avatar(self.source(name))?;
+            let file = self.drawer.fitted(&self.compute, &self.face, file)?;
+            Ok(self.recording.prepare(&self.face, &file)?.timed_by(clock()))
+        })
+    }
+
+    /// A generator that draws it.
+    ///
+    /// # Errors
+    /// As [`Studio::avatar`].
+    pub(crate) fn generator(&self, name: &str) -> Result<PortraitGenerator> {
+        Ok(self.avatar(name)?.generator()?)
+    }
+
+    /// A session of its own at time zero.
+    ///
+    /// # Errors
+    /// As [`Studio::avatar`].
+    pub fn session(&self, avatar: &str, mood: &Mood, seed: u64) -> Result<Session> {
+        let motion = self.network.stream(mood, seed)?;
+        let generator = self.generator(avatar)?;
+        Ok(Session::new(Box::new(motion), Box::new(generator))?.timed_by(clock()))
+    }
+
+    /// The avatar's portrait as a small JPEG.
+    pub(crate) fn thumbnail(&self, name: &str) -> Result<Arc<[u8]>> {
+        self.thumbnails.get(name, || {
+            let portrait = self.assets.avatar(self.source(name))?.portrait;
+            let side = u32::try_from(portrait.side).context("portrait")?;
+            let picture = RgbImage::from_raw(side, side, portrait.rgb.into_iter().collect())
+                .ok_or_else(|| anyhow!("the portrait of {name} is incomplete"))?;
+            let small = imageops::resize(&picture, THUMBNAIL, THUMBNAIL, FilterType::Lanczos3);
+            let mut jpeg = Vec::new();
+            JpegEncoder::new_with_quality(&mut jpeg, THUMBNAIL_QUALITY)
+                .encode(small.as_raw(), THUMBNAIL, THUMBNAIL, ExtendedColorType::Rgb8)
+                .context("portrait")?;
+            Ok(jpeg.into())
+        })
+    }
+}

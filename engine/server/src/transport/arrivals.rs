@@ -1,0 +1,176 @@
+//! What arrives from a peer and is authentic: its signs of life, and the packets of its microphone.
+//!
+//! The stack asks for a stream's number (SSRC) before it hands a packet out, and offers may leave it open, and clients change it. So the
+//! microphone is heard here, after decryption and before the stack looks for whose packet it is: whatever has the payload type that was
+//! agreed on is microphone.
+
+use std::collections::VecDeque;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use bytes::Bytes;
+use rtc::interceptor::{Interceptor, Packet, Registry, Slot, StreamInfo, TaggedPacket};
+use rtc::sansio::Protocol;
+use rtc::shared::error::Error;
+use tokio::sync::mpsc;
+use vultus_native::media::OpusPacket;
+
+use super::events::PeerEvents;
+
+/// Packets of a microphone that wait to be decoded, more than a second. When it is full, the newest is dropped.
+const MICROPHONE: usize = 128;
+
+/// When a peer was last heard of. Only what it must have sent itself counts: a check signed with the session's password, and RTP and RTCP
+/// that could be decrypted. What a stranger sends from a forged address does not keep a call that is over.
+pub(super) struct Life {
+    last: Mutex<Instant>,
+}
+
+impl Life {
+    pub(super) fn new(now: Instant) -> Life {
+        Life { last: Mutex::new(now) }
+    }
+
+    /// Something authentic came.
+    pub(super) fn sign(&self, now: Instant) {
+        let mut last = self.last();
+        *last = now.max(*last);
+    }
+
+    /// Waits until nothing has come for as long as `patience`.
+    pub(super) async fn ends(&self, patience: Duration) {
+        loop {
+            let end = *self.last() + patience;
+            if Instant::now() >= end {
+                return;
+            }
+            tokio::time::sleep_until(end.into()).await;
+        }
+    }
+
+    fn last(&self) -> std::sync::MutexGuard<'_, Instant> {
+        self.last.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// One packet of a microphone.
+pub(super) struct Arrival {
+    source: u32,
+    sequence: u16,
+    timestamp: u32,
+    data: Bytes,
+}
+
+/// The two ends of a microphone's queue.
+pub(super) fn microphone_queue() -> (mpsc::Sender<Arrival>, mpsc::Receiver<Arrival>) {
+    mpsc::channel(MICROPHONE)
+}
+
+/// Tells of a microphone's packets until the connection ends.
+pub(super) async fn hear(mut packets: mpsc::Receiver<Arrival>, events: Arc<dyn PeerEvents>) {
+    while let Some(Arrival { source, sequence, timestamp, data }) = packets.recv().await {
+        events.microphone(&OpusPacket { source, sequence, timestamp, data: &data });
+    }
+}
+
+/// Adds itself to the end of a peer's interceptors. `microphone` is the payload type to listen to, and where its packets go.
+pub(super) fn listen(registry: Registry, life: Arc<Life>, microphone: Option<(u8, mpsc::Sender<Arrival>)>) -> Registry {
+    registry.with(Slot::from(15_000), Arrivals { life, microphone, read: VecDeque::new(), write: VecDeque::new() })
+}
+
+struct Arrivals {
+    life: Arc<Life>,
+    microphone: Option<(u8, mpsc::Sender<Arrival>)>,
+    read: VecDeque<TaggedPacket>,
+    write: VecDeque<TaggedPacket>,
+}
+
+impl Protocol<TaggedPacket, TaggedPacket, ()> for Arrivals {
+    type Rout = TaggedPacket;
+    type Wout = TaggedPacket;
+    type Eout = ();
+    type Error = Error;
+    type Time = Instant;
+
+    fn handle_read(&mut self, message: TaggedPacket) -> Result<(), Error> {
+        self.life.sign(message.now);
+        let Packet::Rtp(packet) = &message.message.packet else {
+            self.read.push_back(message);
+            return Ok(());
+        };
+        // Media that nobody asked for ends here, so that the stack has no track of it to fill.
+        let header = &packet.header;
+        if let Some((_, queue)) = self.microphone.as_ref().filter(|(payload, _)| *payload == header.payload_type)
+            // Empty packets only probe the path.
+            && !packet.payload.is_empty()
+        {
+            let (source, sequence, timestamp) = (header.ssrc, header.sequence_number, header.timestamp);
+            let _ = queue.try_send(Arrival { source, sequence, timestamp, data: packet.payload.clone() });
+        }
+        Ok(())
+    }
+
+    fn poll_read(&mut self) -> Option<TaggedPacket> {
+        self.read.pop_front()
+    }
+
+    fn handle_write(&mut self, message: TaggedPacket) -> Result<(), Error> {
+        self.write.push_back(message);
+        Ok(())
+    }
+
+    fn poll_write(&mut self) -> Option<TaggedPacket> {
+        self.write.pop_front()
+    }
+}
+
+impl Interceptor for Arrivals {
+    fn bind_local_stream(&mut self, _: &StreamInfo) {}
+    fn unbind_local_stream(&mut self, _: &StreamInfo) {}
+    fn bind_remote_stream(&mut self, _: &StreamInfo) {}
+    fn unbind_remote_stream(&mut self, _: &StreamInfo) {}
+}
+
+#[cfg(test)]
+mod tests {
+    use rtc::rtp;
+    use rtc::shared::{TransportContext, TransportMessage};
+
+    use super::*;
+
+    fn packet(now: Instant, ssrc: u32, payload_type: u8, payload: &'static [u8]) -> TaggedPacket {
+        let mut packet = rtp::Packet { payload: Bytes::from_static(payload), ..rtp::Packet::default() };
+        (packet.header.ssrc, packet.header.payload_type) = (ssrc, payload_type);
+        TransportMessage { now, transport: TransportContext::default(), message: Packet::Rtp(packet).into() }
+    }
+
+    #[test]
+    fn the_microphone_is_what_has_its_payload_type() {
+        let (start, (queue, mut packets)) = (Instant::now(), microphone_queue());
+        let life = Arc::new(Life::new(start));
+        let mut arrivals = Arrivals {
+            life: life.clone(),
+            microphone: Some((111, queue)),
+            read: VecDeque::new(),
+            write: VecDeque::new(),
+        };
+        let later = start + Duration::from_secs(7);
+        for (ssrc, payload_type, payload) in
+            [(1, 111, &[1][..]), (1, 111, &[]), (1, 96, &[2]), (2, 111, &[3]), (0, 111, &[4])]
+        {
+            arrivals.handle_read(packet(later, ssrc, payload_type, payload)).unwrap();
+        }
+        let heard: Vec<(u32, Bytes)> =
+            std::iter::from_fn(|| packets.try_recv().ok()).map(|p| (p.source, p.data)).collect();
+        let bytes = |byte| Bytes::from_static(byte);
+        assert_eq!(heard, [(1, bytes(&[1])), (2, bytes(&[3])), (0, bytes(&[4]))]);
+        assert!(arrivals.poll_read().is_none(), "media end here");
+        assert_eq!(*life.last(), later);
+        life.sign(start);
+        assert_eq!(*life.last(), later, "time does not go back");
+        for _ in 0..1000 {
+            arrivals.handle_read(packet(later, 1, 111, &[1])).unwrap();
+        }
+        assert_eq!(packets.len(), MICROPHONE);
+    }
+}
