@@ -87,4 +87,5 @@ pub mod session;
 #[cfg(test)]
 mod shipped;
 pub mod timing;
+pub mod track;
 pub mod weights;

@@ -38,13 +38,14 @@ thread_local! {
 /// See the WGSL file.
 ///
 /// # Panics
-/// Where side and stride are not one of the four pairs.
+/// Where side and stride are not one of the five pairs.
 pub fn conv2d(p: &Conv2dParams, x: &[f32], w: &[[f32; 4]], bias: &[f32], scale: &[f32], demod: &[f32], y: &mut [f32]) {
     match (p.side, p.stride) {
         (1, 1) => run::<1, 1, 1>(p, x, w, bias, scale, demod, y),
         (2, 2) => run::<2, 2, 4>(p, x, w, bias, scale, demod, y),
         (3, 1) => run::<3, 1, 3>(p, x, w, bias, scale, demod, y),
         (3, 2) => run::<3, 2, 6>(p, x, w, bias, scale, demod, y),
+        (5, 2) => run::<5, 2, 10>(p, x, w, bias, scale, demod, y),
         other => panic!("conv2d: side and stride {other:?}"),
     }
 }
@@ -65,12 +66,13 @@ fn run<const K: usize, const S: usize, const L: usize>(
             let taps = p.c_in as usize * K * K;
             let demod_at = task.batch * p.demod_stride as usize + p.demod_at as usize;
             let demod = if p.modulated == 1 { &demod[demod_at + task.first..] } else { &[] };
-            let bias = &bias[task.first..];
+            let (bias, slopes) = bias.split_at(p.c_out as usize);
+            let (bias, slopes) = (&bias[task.first..], if p.slopes == 1 { &slopes[task.first..] } else { &[] });
             let weights = &w[task.first / BLOCK * taps..];
             // Channels outside: a block's weights stay in the first cache while the strip passes by, line after line.
             let blocks = task.lines.chunks_mut(BLOCK).zip(weights.chunks_exact(taps)).enumerate();
             for (block, (lines, weights)) in blocks {
-                let end = End::new(p, bias, demod, block * BLOCK);
+                let end = End::new(p, bias, slopes, demod, block * BLOCK);
                 // Two channels left over take half of a tile's registers: twice the pixels fill them.
                 if lines.len() > 2 {
                     layout.block::<4, 1>(&strip.lines, weights, lines, &end);
@@ -101,15 +103,18 @@ fn tasks<'a>(p: &Conv2dParams, y: &'a mut [f32]) -> Vec<Piece<'a>> {
 struct End {
     factor: [f32; BLOCK],
     bias: [f32; BLOCK],
-    slope: f32,
+    slope: [f32; BLOCK],
     gain: f32,
 }
 
 impl End {
-    /// Of up to four channels from `first` on; `demod` is empty where nothing is modulated.
+    /// Of up to four channels from `first` on; `slopes` is empty where all channels have one, `demod` where nothing is modulated.
     #[inline(always)]
-    fn new(p: &Conv2dParams, bias: &[f32], demod: &[f32], first: usize) -> Self {
-        let mut end = Self { factor: [1.0; BLOCK], bias: [0.0; BLOCK], slope: p.slope, gain: p.gain };
+    fn new(p: &Conv2dParams, bias: &[f32], slopes: &[f32], demod: &[f32], first: usize) -> Self {
+        let mut end = Self { factor: [1.0; BLOCK], bias: [0.0; BLOCK], slope: [p.slope; BLOCK], gain: p.gain };
+        for (to, v) in end.slope.iter_mut().zip(slopes.iter().skip(first)) {
+            *to = *v;
+        }
         for (to, v) in end.bias.iter_mut().zip(&bias[first..]) {
             *to = *v;
         }
@@ -219,7 +224,7 @@ impl<const K: usize, const S: usize, const L: usize> Layout<K, S, L> {
                 let tiles: [&[Line]; P] = std::array::from_fn(|t| &strip[(first + t) * per_tile..][..per_tile]);
                 let mut sums = self.sums::<N, P>(tiles, weights, row);
                 for (o, (line, made)) in lines.iter_mut().zip(&mut sums).enumerate() {
-                    let (factor, bias, slope, gain) = (end.factor[o], end.bias[o], end.slope, end.gain);
+                    let (factor, bias, slope, gain) = (end.factor[o], end.bias[o], end.slope[o], end.gain);
                     for (t, made) in made.iter_mut().enumerate() {
                         for v in made.iter_mut() {
                             let sum = v.mul_add(factor, bias);

@@ -1,12 +1,18 @@
 //! CPU twins: one file a kernel, one function of the kernel's name that takes its parameters and its bindings in order.
 
+mod activation;
+pub mod activation_add;
 pub mod attention;
 pub mod average_pool;
 pub mod blendshape_sum;
+pub mod channel_scale;
 pub mod conv2d;
 mod crop;
+pub mod crop_by_matrix;
 pub mod demodulate;
+pub mod depth_to_space;
 pub mod depthwise_conv1d;
+pub mod depthwise_conv2d;
 pub mod eye_paint;
 mod field;
 mod gemm;
@@ -18,9 +24,11 @@ pub mod hef_inputs;
 pub mod hef_need;
 pub mod hef_range;
 pub mod interior_mask;
+pub mod landmarks_to_matrix;
 pub mod layer_norm;
 pub mod linear;
 pub mod math;
+pub mod max_pool;
 pub mod outer_flow;
 pub mod picture_encode;
 pub mod picture_smooth;

@@ -1,8 +1,8 @@
 // Convolution of some channels of a planar tensor into some channels of another: y = gain · leaky(demod · (W * (scale · x)) + bias).
-// x (B, x_channels, in_h, in_w), zeros around it; y (B, y_channels, out_h, out_w); (side, stride) is (1, 1), (2, 2), (3, 1) or (3, 2).
+// x (B, x_channels, in_h, in_w), zeros around it; y (B, y_channels, out_h, out_w); (side, stride) is (1, 1), (2, 2), (3, 1), (3, 2) or (5, 2).
 // W is packed by fours of output channels, the last four filled with zeros: word (o / 4, i · side² + ky · side + kx) holds W[o … o + 3, i, ky, kx].
 // Modulated (StyleGAN2): `scale` (B, scale_stride) from scale_at on multiplies input channels, `demod` (B, demod_stride) from demod_at on output
-// channels. Each invocation makes four pixels of a row times four channels.
+// channels. Each invocation makes four pixels of a row times four channels. `pad` zeros stand before x (0 or 1), whatever y's sides need after it.
 struct Params {
     c_in: u32,
     c_out: u32,
@@ -23,6 +23,7 @@ struct Params {
     scale_stride: u32,
     demod_at: u32,
     demod_stride: u32,
+    slopes: u32, // 1: each channel has a slope of its own (PReLU); they stand in `bias`, behind the biases
     slope: f32, // of the leaky ReLU; 1: none
     gain: f32,
 }
@@ -79,11 +80,15 @@ fn main(@builtin(global_invocation_id) id: vec3<u32>) {
         if (p.modulated == 1u) {
             d = demod[b * p.demod_stride + p.demod_at + channel];
         }
+        var slope = p.slope;
+        if (p.slopes == 1u) {
+            slope = bias[p.c_out + channel];
+        }
         let to = ((b * p.y_channels + p.y_first + channel) * p.out_h + id.y) * p.out_w;
         for (var j = 0u; j < 4u; j++) {
             if (x0 + j < p.out_w) {
                 let v = acc[j][o] * d + bias[channel];
-                y[to + x0 + j] = select(v * p.slope, v, v > 0.0) * p.gain;
+                y[to + x0 + j] = select(v * slope, v, v > 0.0) * p.gain;
             }
         }
     }

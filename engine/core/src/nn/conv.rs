@@ -42,16 +42,21 @@ impl Conv {
 
     /// With a weight (outputs, inputs, side, side) and a bias (outputs).
     pub(crate) fn new(path: String, weight: &[f32], bias: &[f32], inputs: usize, side: usize) -> Self {
-        let (outputs, taps) = (bias.len(), inputs * side * side);
-        let mut packed = vec![[0.0f32; 4]; outputs.div_ceil(4) * taps];
-        for (o, row) in weight.chunks_exact(taps).enumerate() {
-            for (word, v) in packed[o / 4 * taps..].iter_mut().zip(row) {
-                word[o % 4] = *v;
-            }
-        }
-        let weight = Constant::new([outputs.div_ceil(4), taps, 4], &packed);
+        let outputs = bias.len();
+        let weight = packed(weight, outputs, inputs * side * side);
         Self { path, weight, bias: Constant::new([outputs], bias), inputs, outputs, side }
     }
+}
+
+/// A weight (outputs, taps) as the kernel `conv2d` takes it: (outputs / 4, taps, 4), zeros where outputs end.
+pub(crate) fn packed(weight: &[f32], outputs: usize, taps: usize) -> Constant {
+    let mut packed = vec![[0.0f32; 4]; outputs.div_ceil(4) * taps];
+    for (o, row) in weight.chunks_exact(taps).enumerate() {
+        for (word, v) in packed[o / 4 * taps..].iter_mut().zip(row) {
+            word[o % 4] = *v;
+        }
+    }
+    Constant::new([outputs.div_ceil(4), taps, 4], &packed)
 }
 
 /// The scales and demodulations of all layers, and where a layer's own begin.
@@ -100,6 +105,7 @@ impl Recorder<'_> {
             scale_stride: stride(at.scale),
             demod_at: at.demod_at as u32,
             demod_stride: stride(at.demod),
+            slopes: 0,
             slope,
             gain: if modulation.is_some() { GAIN } else { 1.0 },
         };

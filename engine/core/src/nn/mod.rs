@@ -9,7 +9,7 @@ mod recorder;
 mod scope;
 mod transformer;
 
-pub(crate) use conv::{Conv, SLOPE, taken};
+pub(crate) use conv::{Conv, SLOPE, packed, taken};
 pub(crate) use modulated::{ModulatedConv, ModulationTables, StyleLayers};
 pub use recorder::{Probes, Step};
 pub(crate) use recorder::{Recorder, Span};

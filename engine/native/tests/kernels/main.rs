@@ -4,12 +4,17 @@
 #[path = "../common/mod.rs"]
 mod common;
 
+mod activation_add;
 mod attention;
 mod average_pool;
 mod blendshape_sum;
+mod channel_scale;
 mod conv2d;
+mod crop_by_matrix;
 mod demodulate;
+mod depth_to_space;
 mod depthwise_conv1d;
+mod depthwise_conv2d;
 mod eye_paint;
 mod face_scene;
 mod hef_blend;
@@ -20,8 +25,10 @@ mod hef_inputs;
 mod hef_need;
 mod hef_range;
 mod interior_mask;
+mod landmarks_to_matrix;
 mod layer_norm;
 mod linear;
+mod max_pool;
 mod outer_flow;
 mod picture_encode;
 mod picture_smooth;
@@ -155,12 +162,17 @@ impl Case {
 
 fn cases() -> Vec<Case> {
     [
+        activation_add::cases(),
         attention::cases(),
         average_pool::cases(),
         blendshape_sum::cases(),
+        channel_scale::cases(),
         conv2d::cases(),
+        crop_by_matrix::cases(),
         demodulate::cases(),
+        depth_to_space::cases(),
         depthwise_conv1d::cases(),
+        depthwise_conv2d::cases(),
         eye_paint::cases(),
         hef_blend::cases(),
         hef_bound::cases(),
@@ -170,8 +182,10 @@ fn cases() -> Vec<Case> {
         hef_need::cases(),
         hef_range::cases(),
         interior_mask::cases(),
+        landmarks_to_matrix::cases(),
         layer_norm::cases(),
         linear::cases(),
+        max_pool::cases(),
         outer_flow::cases(),
         picture_encode::cases(),
         picture_smooth::cases(),
