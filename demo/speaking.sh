@@ -13,5 +13,5 @@ for n in 0 1 2; do
     "$vultus" render "$films/voice.wav" -o "$films/$n.mp4" --avatar "${who[n]}" --emotion "${moods[n]}" --intensity 2 --size 512 --generator nano --seed "$n"
 done
 ffmpeg -v error -y -i "$films/0.mp4" -i "$films/1.mp4" -i "$films/2.mp4" -filter_complex \
-    "[0:v][1:v][2:v]hstack=3,fps=12.5,scale=900:-1:flags=lanczos" -c:v libwebp_anim -lossless 0 -q:v 55 -loop 0 demo/speaking.webp
+    "[0:v][1:v][2:v]hstack=3,fps=12.5,scale=900:-1:flags=lanczos" -c:v libwebp_anim -lossless 0 -q:v 80 -loop 0 demo/speaking.webp
 ls -l demo/speaking.webp

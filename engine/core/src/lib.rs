@@ -25,7 +25,8 @@
 //!     let model = FaceModel::read(face)?;
 //!     let network = MotionNetwork::load(&compute, eac, 2)?;
 //!     let prepared = PreparedAvatar::new(&compute, &model, avatar, 256, OutputFormat::Rgba, Method::Geometric)?;
-//!     let (motion, generator) = (network.stream(Emotion::Happy, 1.5, 7)?, prepared.generator()?);
+//!     let happy = network.emotions().mood(Emotion::Happy, 1.5)?;
+//!     let (motion, generator) = (network.stream(&happy, 7)?, prepared.generator()?);
 //!     Ok(Session::new(Box::new(motion), Box::new(generator))?)
 //! }
 //!

@@ -194,7 +194,7 @@ impl Executor {
         self
     }
 
-    /// From the start of the last replay to the plan's [mark](PlanBuilder::mark). `None` on a GPU, which replays in one piece.
+    /// From the start of the last replay to the plan's [mark](super::PlanBuilder::mark). `None` on a GPU, which replays in one piece.
     pub fn lap(&self) -> Option<Duration> {
         match self {
             Self::Cpu(e) => Some(e.lap()),

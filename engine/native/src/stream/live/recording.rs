@@ -70,13 +70,27 @@ impl Recording {
     pub fn create(file: &Path, side: usize, ended: impl FnOnce(Recorded) + Send + 'static) -> Result<Self, MediaError> {
         let failed = |cause| MediaError::write(file, cause);
         let out = OpenOptions::new().write(true).create_new(true).open(file).map_err(failed)?;
+        let end = out.try_clone().map_err(failed)?;
         let mut film = Fragments::new(BufWriter::new(out), side).map_err(failed)?;
         let (units, inbox) = sync_channel(WAITING);
         let shared = Arc::new(Shared::default());
         let (told, path) = (Arc::clone(&shared), file.to_owned());
         let work = move || {
             let mut pictures = 0;
-            let written = write(&mut film, &inbox, &mut pictures).and_then(|()| film.finish().map(drop));
+            let written = write(&mut film, &inbox, &mut pictures);
+            let whole = film.whole();
+            let written = match written {
+                Ok(()) => film.finish().map(drop),
+                Err(error) => {
+                    // With what its buffer still holds.
+                    drop(film);
+                    Err(error)
+                }
+            };
+            if written.is_err() {
+                // A full disk may leave half a fragment; one that cannot be cut off costs a player its last second, or some players all.
+                let _ = end.set_len(whole);
+            }
             told.over.store(true, Ordering::Release);
             if pictures == 0 {
                 // Nobody wants a file with nothing in it; one that cannot be removed does no harm.
