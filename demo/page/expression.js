@@ -19,13 +19,14 @@ function sharesOf(emotion) {
 export class Expression extends EventTarget {
   emotion = 'neutral'; // a name, or shares by name
   intensity = 1;
-  #emotions = []; #first = 'neutral'; #chips; #second; #share; #words; #answer; #slider; #output;
+  #emotions = []; #first = 'neutral'; #chips; #second; #share; #parts; #words; #answer; #slider; #output;
 
-  constructor({ chips, second, share, form, words, answer, slider, output }) {
+  constructor({ chips, second, share, parts, form, words, answer, slider, output }) {
     super();
     this.#chips = chips;
     this.#second = second;
     this.#share = share;
+    this.#parts = parts;
     this.#words = words;
     this.#answer = answer;
     this.#slider = slider;
@@ -45,7 +46,7 @@ export class Expression extends EventTarget {
     this.#emotions = emotions;
     this.#slider.min = least;
     this.#slider.max = most;
-    this.#second.replaceChildren(new Option('nothing else', ''), ...emotions.map((emotion) => new Option(emotion)));
+    this.#second.replaceChildren(new Option('none', ''), ...emotions.map((emotion) => new Option(emotion[0].toUpperCase() + emotion.slice(1), emotion)));
     this.#chips.replaceChildren(...emotions.map((emotion, index) => {
       const label = document.createElement('label');
       label.className = 'chip';
@@ -82,10 +83,13 @@ export class Expression extends EventTarget {
     this.#first = first;
     for (const label of this.#chips.children) label.firstChild.checked = label.firstChild.value === first;
     this.#second.value = second?.[0] ?? '';
-    this.#share.hidden = !second;
+    for (const option of this.#second.options) option.hidden = option.value === first;
+    this.#share.hidden = this.#parts.hidden = !second;
     if (second) {
       this.#share.value = second[1] / (one[1] + two[1]);
-      this.#share.setAttribute('aria-valuetext', `${Math.round(100 * this.#share.value)} % ${second[0]}`);
+      const much = Math.round(100 * this.#share.value);
+      this.#share.setAttribute('aria-valuetext', `${much} % ${second[0]}`);
+      this.#parts.value = `${100 - much} % ${first}, ${much} % ${second[0]}`;
     }
     this.#slider.value = intensity;
     this.#output.textContent = strength(intensity);

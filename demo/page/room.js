@@ -28,7 +28,7 @@ class Room {
   strain = new Strain();
   cast = new Cast($('cast'), { still: $('still'), name: $('name'), title: $('title') });
   expression = new Expression({
-    chips: $('moods'), second: $('second'), share: $('share'), form: $('feeling'), words: $('feeling-words'), answer: $('feeling-answer'), slider: $('intensity'), output: $('intensity-words'),
+    chips: $('moods'), second: $('second'), share: $('share'), parts: $('share-words'), form: $('feeling'), words: $('feeling-words'), answer: $('feeling-answer'), slider: $('intensity'), output: $('intensity-words'),
   });
   #copied = 0; #strain = '';
   #feeling = 0;

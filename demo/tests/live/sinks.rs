@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use serde_json::json;
+use tungstenite::client::IntoClientRequest as _;
 
 use crate::server::{Channel, Server, eventually};
 
@@ -44,6 +45,13 @@ fn coefficients_come_as_lines_of_json_while_nobody_watches() {
     other.tell(&json!({ "type": "end" }));
     assert!(other.is_cut());
     face.wait("frame");
+
+    // Whoever can set no header says the token in the address or among the protocols, as on the other socket.
+    let guarded = Server::start(&["--generator", "warp", "--token", "s3cret"]);
+    drive(&guarded, "token=s3cret").wait("ready");
+    let mut request = format!("ws://{}/v1/drive", guarded.address).into_client_request().unwrap();
+    request.headers_mut().insert("Sec-WebSocket-Protocol", "vultus.v1, bearer.s3cret".parse().unwrap());
+    Channel(tungstenite::connect(request).unwrap().0).wait("ready");
 
     let refused = tungstenite::connect(format!("ws://{}/v1/drive?session=nobody", server.address)).unwrap_err();
     let tungstenite::Error::Http(answer) = refused else { panic!("{refused}") };

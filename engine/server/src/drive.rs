@@ -1,7 +1,8 @@
 //! `/v1/drive`: what the face does, as lines of JSON on a WebSocket, for programs that draw it themselves.
 //!
-//! The first message names the coefficients. One message a frame follows, 25 a second, as soon as the frame is decided: 20 to 40 ms before its picture leaves, and
-//! well before its voice does (`voice_delay_ms` in `/v1/stats`). A client that does not read misses frames and is told how many.
+//! The first message names the coefficients. One message a frame follows, 25 a second, when the frame is decided: about 25 ms before its picture leaves, and up to
+//! 0.1 s after its voice does, which waits for what a browser's buffer does not add (`voice_delay_ms` in `/v1/stats`). Frames that are missing, because the client did not
+//! read or the machine was too slow, are counted.
 //!
 //! | queue | capacity | when full |
 //! |---|---|---|
@@ -20,10 +21,11 @@ use serde_json::{Value, json};
 use tokio::sync::mpsc::{self, Sender};
 use tokio::time::{Instant, interval, timeout};
 use vultus::pipeline::MOTION_FPS;
-use vultus::session::{CLOCK_RATE, SessionFrame};
+use vultus::session::{CLOCK_RATE, FRAME_SAMPLES, SessionFrame};
 use vultus_native::stream::live::{DriveSink, Sink, Wish};
 
 use crate::app::App;
+use crate::guard::PROTOCOL;
 use crate::lines::Line;
 use crate::refusal::Refusal;
 use crate::rooms::{Hold, RoomEvent};
@@ -54,7 +56,7 @@ pub(crate) async fn drive(
     let room = wish.room(&app.rooms).await?;
     let names = app.rooms.studio().expressions().to_vec();
     let busy = line.occupy();
-    Ok(upgrade.max_message_size(MESSAGE).on_upgrade(move |socket| async move {
+    Ok(upgrade.protocols([PROTOCOL]).max_message_size(MESSAGE).on_upgrade(move |socket| async move {
         // A client that went away has nothing more to be told.
         let mut socket = socket;
         if let Err(Over::Talkative) = serve(&mut socket, room, &names).await {
@@ -70,6 +72,8 @@ pub(crate) async fn drive(
 struct Frames {
     frames: Sender<Value>,
     missed: Arc<AtomicU64>,
+    /// Media clock of the frame before.
+    last: Option<u64>,
 }
 
 impl DriveSink for Frames {
@@ -78,6 +82,9 @@ impl DriveSink for Frames {
     }
 
     fn drive(&mut self, frame: &SessionFrame) {
+        // Frames that the session dropped, or jumped over, never came here.
+        let gap = self.last.replace(frame.clock).map_or(0, |last| frame.clock.saturating_sub(last) / FRAME_SAMPLES);
+        self.missed.fetch_add(gap.saturating_sub(1), Ordering::Relaxed);
         // What it holds is written into a message only where there is room for one.
         let Ok(place) = self.frames.try_reserve() else {
             self.missed.fetch_add(1, Ordering::Relaxed);
@@ -122,7 +129,7 @@ async fn serve(socket: &mut WebSocket, room: Hold, names: &[String]) -> Result<(
         "pose": ["pitch", "yaw", "roll", "x", "y", "z"],
     });
     send(socket, &first).await?;
-    let sink = Frames { frames: sender, missed: Arc::default() };
+    let sink = Frames { frames: sender, missed: Arc::default(), last: None };
     attach(&room, sink).await?;
     let mut ping = interval(PING);
     let (mut heard, mut messages) = (Instant::now(), 0);
@@ -156,10 +163,10 @@ async fn serve(socket: &mut WebSocket, room: Hold, names: &[String]) -> Result<(
 
 /// Puts the sink into the session. A session that is busy is asked again.
 async fn attach(room: &Hold, sink: Frames) -> Result<(), Over> {
-    let Frames { frames, missed } = sink;
+    let Frames { frames, missed, .. } = sink;
     loop {
         let live = room.live().map_err(|_| Over::Ended)?;
-        let sink = Frames { frames: frames.clone(), missed: Arc::clone(&missed) };
+        let sink = Frames { frames: frames.clone(), missed: Arc::clone(&missed), last: None };
         if live.add_sink(Sink::Drive(Box::new(sink))).is_ok() {
             return Ok(());
         }

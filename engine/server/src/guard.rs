@@ -19,6 +19,8 @@ use crate::token::Token;
 
 /// Sub-protocol that carries the token of a WebSocket, to which browsers let no header be added.
 const BEARER_PROTOCOL: &str = "bearer.";
+/// The one that both WebSockets speak, which a client offers beside it.
+pub(crate) const PROTOCOL: &str = "vultus.v1";
 
 /// See the module's text.
 #[derive(Clone)]
@@ -123,7 +125,7 @@ fn in_protocols(headers: &HeaderMap) -> Option<&[u8]> {
 
 /// Of a WebSocket only: clients that can set no header there are many. Addresses are written into logs, so nothing else may have it there.
 fn in_query(uri: &Uri) -> Option<&str> {
-    let query = uri.query().filter(|_| uri.path() == "/v1/speak")?;
+    let query = uri.query().filter(|_| matches!(uri.path(), "/v1/speak" | "/v1/drive"))?;
     query.split('&').find_map(|pair| pair.strip_prefix("token="))
 }
 

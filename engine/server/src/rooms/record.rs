@@ -36,7 +36,9 @@ fn name(now: OffsetDateTime, id: &str) -> String {
 
 fn ended(recorded: Recorded, notices: &Notices) {
     let Recorded { file, pictures, dropped, failed } = recorded;
-    if let Some(error) = failed {
+    if let Some(error) = failed.as_ref().filter(|_| pictures == 0) {
+        notices.tell(&format!("a session is not recorded: {error}"));
+    } else if let Some(error) = failed {
         notices.tell(&format!("a recording ended early, after {pictures} pictures; what is there plays: {error}"));
     } else if dropped > 0 {
         notices.tell(&format!("{}: the disk was too slow for {dropped} pictures and packets of voice", file.display()));

@@ -26,12 +26,12 @@ use super::control::{self, Change};
 use super::shared::{MESSAGE, SMALL_MESSAGE};
 use super::talk::{Close, Effect, Floor, Talk, error_message};
 use crate::app::App;
+use crate::guard::PROTOCOL;
 use crate::lines::Line;
 use crate::refusal::Refusal;
 use crate::rooms::{Hold, RoomEvent};
 use crate::signal::{self, Wish};
 
-const PROTOCOL: &str = "vultus.v1";
 /// Bytes of a message that are read at a time, before other tasks get their turn: a few milliseconds.
 const PIECE: usize = 1 << 19;
 /// How often the backlog is looked after, and how often figures are sent.

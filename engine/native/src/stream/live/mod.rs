@@ -250,7 +250,7 @@ impl Floor<'_> {
             return Err(pcm);
         }
         match self.session.commands.as_ref().map(|commands| commands.try_send(Command::Say(pcm, self.interrupts))) {
-            // A thread that is gone has said why to the sink.
+            // A thread that is gone has said why to its listener.
             Some(Err(TrySendError::Full(Command::Say(pcm, _)) | TrySendError::Disconnected(Command::Say(pcm, _)))) => {
                 speech.fetch_sub(samples, Ordering::AcqRel);
                 Err(pcm)

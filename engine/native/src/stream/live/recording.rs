@@ -92,6 +92,10 @@ impl Recording {
                 let _ = end.set_len(whole);
             }
             told.over.store(true, Ordering::Release);
+            // What was taken last is lost with a first fragment that could not be written.
+            if whole == 0 && written.is_err() {
+                pictures = 0;
+            }
             if pictures == 0 {
                 // Nobody wants a file with nothing in it; one that cannot be removed does no harm.
                 let _ = fs::remove_file(&path);
