@@ -137,7 +137,7 @@ fn a_truncated_file_is_used_as_far_as_it_goes() {
         let (pcm, _) = hear_bytes(bytes[..(bytes.len() as f64 * keep) as usize].to_vec()).unwrap();
         // A block of FLAC may be half of the sound; what is there is the same, but for where it breaks off.
         let good = pcm.len().saturating_sub(200);
-        assert!((1500..whole.len()).contains(&good), "{name}: {} of {}", pcm.len(), whole.len());
+        assert!((1000..whole.len()).contains(&good), "{name}: {} of {}", pcm.len(), whole.len());
         // The resampler works in blocks: where a later sample is missing, earlier ones of its block are rounded otherwise.
         let off = pcm[..good].iter().zip(&whole).map(|(a, b)| (a - b).abs()).fold(0.0, f32::max);
         assert!(off < 1e-3, "{name}: before the cut it is off by {off}");
