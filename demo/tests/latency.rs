@@ -94,8 +94,7 @@ fn a_browser_sees_the_mouth_answer_the_microphone() {
         "{onsets} of {heard} onsets; {report:#}"
     );
     assert_eq!((number(&report, "/onsets"), number(&report, "/missed")), (onsets as f64, missed.len() as f64));
-    // How many is a matter of the machine.
-    assert!(missed.len() < onsets, "{} of {onsets} onsets without an answer; {report:#}", missed.len());
+    assert!(missed.len() * 2 < onsets, "{} of {onsets} onsets without an answer; {report:#}", missed.len());
     assert!(voice.len() <= onsets);
 
     // What answers is what the page saw, one by one, and the report's percentiles are of these lists.
@@ -109,10 +108,7 @@ fn a_browser_sees_the_mouth_answer_the_microphone() {
         assert!(*ms > 0.0 && *ms <= 700.0, "{ms}");
     }
     assert_percentiles(&report, "/mic_to_glass_ms", glass);
-    // A browser on a starved machine may play no voice that stands out.
-    if !voice.is_empty() {
-        assert_percentiles(&report, "/mic_to_voice_ms", voice);
-    }
+    assert_percentiles(&report, "/mic_to_voice_ms", voice);
 
     // The offset between voice and picture is told by RTP times, once a second; from the loudspeaker and the mouth's pixels, which know nothing of
     // those, it must come out as about the same. (The mouth moves up to two frames before its sound, and is seen a refresh late.)
@@ -164,10 +160,7 @@ fn a_browser_sees_the_mouth_answer_the_microphone() {
         interrupts.iter().all(|one| one["error"].is_string() || one["voice_silent_ms"].is_number()),
         "{interrupts:?}"
     );
-    let silent = ended("voice_silent_ms");
-    if !silent.is_empty() {
-        assert_percentiles(&report, "/interrupt_ms/voice", silent);
-    }
+    assert_percentiles(&report, "/interrupt_ms/voice", ended("voice_silent_ms"));
     let [tried, triggered] = ["tried", "triggered"].map(|what| number(&report, &format!("/sham/{what}")));
     assert!(triggered <= tried && tried == number(&report, "/page/sham/tried"), "{triggered} of {tried}");
 
