@@ -2,6 +2,7 @@
 
 use std::time::Instant;
 
+use vultus::audio::SAMPLES_PER_FRAME;
 use vultus::emotion::Emotion;
 use vultus::motion::{Motion as _, MotionNetwork};
 use vultus_native::assets::Assets;
@@ -9,7 +10,7 @@ use vultus_native::compute::{Backend, open};
 
 use crate::stats::percentiles;
 
-/// Times `push` of 200 frames on each executor that this machine has.
+/// Times the hearing of 200 frames on each executor that this machine has.
 pub(crate) fn run() {
     for backend in [Backend::Cpu, Backend::Gpu] {
         let compute = match open(backend) {
@@ -24,14 +25,15 @@ pub(crate) fn run() {
         let network = MotionNetwork::load(&compute, weights, 2).expect("motion network");
         let mut model =
             network.stream(&network.emotions().mood(Emotion::Happy, 2.0).expect("a mood"), 1).expect("a stream");
-        let columns = [[0.3; 80]; 4];
+        let sound: Vec<f32> = (0..SAMPLES_PER_FRAME).map(|n| 0.2 * (n as f32 * 0.1).sin()).collect();
+        let mut frames = 0;
         for _ in 0..20 {
-            model.push(&columns).expect("device");
+            model.hear(&sound, &mut |_| frames += 1).expect("device");
         }
         let times = (0..200)
             .map(|_| {
                 let start = Instant::now();
-                model.push(&columns).expect("device");
+                model.hear(&sound, &mut |_| frames += 1).expect("device");
                 start.elapsed()
             })
             .collect();

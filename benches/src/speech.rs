@@ -4,8 +4,9 @@
 use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
-use vultus::audio::{COLUMNS_PER_FRAME, LogMel, MELS, RATE, Resampler};
+use vultus::audio::{RATE, Resampler};
 use vultus::compute::Compute;
+use vultus::drive::MotionFrame;
 use vultus::emotion::Emotion;
 use vultus::face::FaceModel;
 use vultus::motion::{LOOK_AHEAD_MAX, Motion as _, MotionNetwork};
@@ -37,16 +38,11 @@ impl Bench {
         let network = MotionNetwork::load(&Compute::Cpu, weights, look_ahead).expect("motion network");
         let mut model =
             network.stream(&network.emotions().mood(emotion, intensity).expect("a mood"), 1).expect("a stream");
-        let mut columns: Vec<[f32; MELS]> = Vec::new();
-        let mut mel = LogMel::new();
-        mel.push(samples, |c| columns.push(*c));
-        mel.finish(|c| columns.push(*c));
         let mut frames = Vec::new();
-        for four in columns.chunks_exact(COLUMNS_PER_FRAME) {
-            frames.extend(model.push(four.try_into().expect("four columns")).expect("the CPU does not fail"));
-        }
-        frames.extend(model.flush().expect("the CPU does not fail"));
-        frames.into_iter().map(|f| f.drive.beta).collect()
+        let mut decided = |frame: MotionFrame| frames.push(frame.drive.beta);
+        model.hear(samples, &mut decided).expect("the CPU does not fail");
+        model.finish(&mut decided).expect("the CPU does not fail");
+        frames
     }
 
     fn gaps(&self, samples: &[f32], look_ahead: usize) -> Vec<f32> {

@@ -318,7 +318,8 @@ class Room {
   }
 
   /** The session's state as the server tells it: another page or program may have changed it. */
-  told({ emotion, intensity, avatar }) {
+  told({ emotion, intensity, avatar, recording }) {
+    $('recorded').hidden = !recording;
     if (avatar) this.cast.show(avatar);
     if (emotion && performance.now() - this.#felt > 1000) {
       this.expression.show(emotion, intensity ?? this.expression.intensity);

@@ -12,6 +12,7 @@ use vultus::motion::MotionNetwork;
 use vultus_native::assets::{Assets, EAC, FACE, Source};
 use vultus_native::compute::{Backend, open, wanted};
 use vultus_native::graphics::{ADVICE, look};
+use vultus_native::registry::Registry;
 
 use crate::graphics::trial;
 
@@ -129,6 +130,15 @@ fn sound(out: &mut impl Write) -> io::Result<()> {
     show(out, "loudspeaker", outputs, host.default_output_device().map(name))
 }
 
+/// The names whose weights are there, and the others with what they lack.
+fn usable<'a>(assets: &Assets, entries: impl Iterator<Item = (&'a str, &'a [&'a str])>) -> String {
+    let say = |(name, files): (&str, &[&str])| match files.iter().find(|file| assets.find(file).is_err()) {
+        Some(file) => format!("{name} (no {file})"),
+        None => name.to_owned(),
+    };
+    entries.map(say).collect::<Vec<_>>().join(", ")
+}
+
 fn files(out: &mut impl Write, weights: Option<&Path>, problems: &mut Vec<String>) -> io::Result<()> {
     writeln!(out, "\nWeights and avatars")?;
     let assets = match Assets::locate(weights) {
@@ -153,6 +163,10 @@ fn files(out: &mut impl Write, weights: Option<&Path>, problems: &mut Vec<String
             problems.push(text);
         }
     }
+    let registry = Registry::default();
+    let (generators, motions) = (registry.generators(), registry.motions());
+    writeln!(out, "  --generator {}", usable(&assets, generators.iter().map(|it| (it.name, it.files))))?;
+    writeln!(out, "  --motion {}", usable(&assets, motions.iter().map(|it| (it.name, it.files))))?;
     for check in checks {
         let sound = check.result.and_then(|source| {
             // A file can be the one that the manifest means and still be no good: look inside too.

@@ -32,6 +32,9 @@ pub(crate) async fn start(options: ServeOptions) -> Result<Server> {
         ServeError::NoRecordFolder(folder) => {
             Error::msg(format!("the folder {} of --record does not exist; make it, or name another", folder.display()))
         }
+        ServeError::RecordFolder { folder, cause } => {
+            Error::new(cause).context(format!("cannot write to the folder {} of --record", folder.display()))
+        }
         ServeError::Other(error) => error,
     })
 }

@@ -2,10 +2,10 @@
 
 use anyhow::{Result, bail};
 use clap::ValueEnum;
-use clap::builder::{PossibleValue, PossibleValuesParser, TypedValueParser};
+use clap::builder::{PossibleValue, PossibleValuesParser};
 use vultus::motion::LOOK_AHEAD_MAX;
 use vultus_native::compute::Backend;
-use vultus_native::drawer::GeneratorName;
+use vultus_native::registry::Registry;
 
 /// Width and height of pictures.
 #[derive(Clone, Copy, Debug, ValueEnum)]
@@ -38,9 +38,15 @@ impl From<BackendName> for Backend {
 }
 
 /// The generators, for `value_parser`.
-pub(crate) fn generators() -> impl TypedValueParser<Value = GeneratorName> {
-    let known = GeneratorName::ALL.map(|it| PossibleValue::new(it.name()).help(it.about()));
-    PossibleValuesParser::new(known).try_map(|name: String| name.parse::<GeneratorName>())
+pub(crate) fn generators() -> PossibleValuesParser {
+    let registry = Registry::default();
+    registry.generators().iter().map(|it| PossibleValue::new(it.name).help(it.about)).into()
+}
+
+/// The motion models, for `value_parser`.
+pub(crate) fn motions() -> PossibleValuesParser {
+    let registry = Registry::default();
+    registry.motions().iter().map(|it| PossibleValue::new(it.name).help(it.about)).into()
 }
 
 // What the standard library says of a number that is none ("invalid digit found in string") helps nobody.

@@ -3,13 +3,12 @@
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
-use anyhow::{Result, bail};
+use anyhow::{Error, Result, bail};
 use clap::{Args, ValueEnum};
-use vultus::generator::{OutputFormat, PreparedAvatar};
+use vultus::generator::OutputFormat;
 use vultus_native::assets::DEFAULT_AVATAR;
-use vultus_native::compute::clock;
-use vultus_native::drawer::{Drawer, GeneratorName};
 use vultus_native::media::SoundCodec;
+use vultus_native::registry::{Easel, GENERATOR, Registry};
 use vultus_native::stream::{self, FilmSettings};
 
 use crate::console::{self, Bar};
@@ -32,8 +31,8 @@ pub(crate) struct Render {
     #[arg(long, value_enum, default_value = "512")]
     size: Size,
     /// Who draws the pictures.
-    #[arg(long, value_parser = generators(), default_value = GeneratorName::DEFAULT.name())]
-    generator: GeneratorName,
+    #[arg(long, value_parser = generators(), default_value = GENERATOR)]
+    generator: String,
     /// Frames a second.
     #[arg(long, value_enum, default_value = "25")]
     fps: FrameRate,
@@ -81,15 +80,22 @@ pub(crate) fn run(weights: Option<&Path>, arguments: &Render, start: Instant) ->
     let mut bar = Bar::new();
     let parts = setup::open(weights, &arguments.speech, Some(&arguments.avatar), output, fps)?;
     let avatar = parts.assets.avatar(&arguments.avatar)?;
-    let drawer = Drawer::open(arguments.generator, &parts.assets, &parts.face, &console::notices())?;
-    let avatar = drawer.fitted(&parts.compute, &parts.face, avatar)?;
-    let (compute, method) = (&parts.compute, drawer.method());
-    let prepared = PreparedAvatar::new(compute, &parts.face, &avatar, size, OutputFormat::I420, method)?;
-    let mut generator = prepared.timed_by(clock()).generator()?;
+    let registry = Registry::default();
+    let entry = registry.generator(&arguments.generator).map_err(Error::msg)?;
+    let drawer = (entry.open)(&Easel {
+        assets: &parts.assets,
+        face: &parts.face,
+        compute: &parts.compute,
+        size,
+        format: OutputFormat::I420,
+        notices: &console::notices(),
+    })?;
+    let name = avatar.name.clone();
+    let mut generator = drawer.prepare(avatar)?.open()?;
     let loaded = Instant::now();
     let film = FilmSettings { target: output, size, fps, sound: arguments.audio_codec.into() };
     let done =
-        stream::render(parts.reader, parts.speech, &mut generator, film, &cancel, |progress| bar.show(progress))?;
+        stream::render(parts.reader, parts.speech, &mut *generator, film, &cancel, |progress| bar.show(progress))?;
     bar.end();
     let report = Report::new(
         &Run {
@@ -99,9 +105,9 @@ pub(crate) fn run(weights: Option<&Path>, arguments: &Render, start: Instant) ->
             compute: &parts.compute,
             audio: &parts.audio,
             output,
-            avatar: Some(&avatar.name),
+            avatar: Some(&name),
             size: Some(size),
-            generator: Some(arguments.generator.name()),
+            generator: Some(entry.name),
             fps,
             start,
             loaded,

@@ -9,15 +9,15 @@ use anyhow::{Context as _, Error, Result, bail};
 use clap::Args;
 use vultus::emotion::{self, EASE, EASE_MAX};
 use vultus_native::assets::DEFAULT_AVATAR;
-use vultus_native::drawer::GeneratorName;
 use vultus_native::names;
+use vultus_native::registry::{MOTION, Registry, live_generator};
 use vultus_server::axum::Router;
 use vultus_server::{ServeOptions, Server, SourceOptions, StudioOptions, Token};
 
 use crate::console;
 use crate::errors::CANCELLED;
 use crate::graphics::trial;
-use crate::options::{BackendName, Size, check_look_ahead, generators, intensity, lookahead};
+use crate::options::{BackendName, Size, check_look_ahead, generators, intensity, lookahead, motions};
 use crate::{live, page};
 
 /// How long saying goodbye may take.
@@ -79,8 +79,11 @@ pub(crate) struct Serve {
     #[arg(long, value_enum, default_value = "512")]
     size: Size,
     /// Who draws the pictures; where nothing is said nano, or warp on fewer than four threads.
-    #[arg(long, value_parser = generators(), default_value = GeneratorName::live().name())]
-    generator: GeneratorName,
+    #[arg(long, value_parser = generators(), default_value = live_generator())]
+    generator: String,
+    /// What moves the faces.
+    #[arg(long, value_parser = motions(), default_value = MOTION)]
+    motion: String,
     /// Frames of 40 ms that the model hears ahead of the one it decides, from 0 to 5: fewer are sooner, more are surer.
     #[arg(long, value_name = "0..5", default_value_t = 2, allow_hyphen_values = true, value_parser = lookahead)]
     lookahead: usize,
@@ -129,7 +132,9 @@ impl Serve {
             weights: weights.map(Path::to_owned),
             backend: self.backend.into(),
             trial: Some(trial()),
-            generator: self.generator,
+            registry: Registry::default(),
+            generator: self.generator.clone(),
+            motion: self.motion.clone(),
             size: self.size as usize,
             look_ahead: self.lookahead,
             avatar: self.avatar.clone(),
@@ -162,7 +167,7 @@ pub(crate) fn run(weights: Option<&Path>, arguments: &Serve) -> Result<()> {
     let token = options.token.clone();
     live::runtime()?.block_on(async {
         let server = live::start(options).await?;
-        tell(&server, token.as_ref());
+        tell(&server, token.as_ref(), arguments.record.as_deref());
         notes.iter().for_each(|note| console::warn(note));
         wait_for_end().await?;
         eprintln!("vultus: stopping");
@@ -176,7 +181,7 @@ pub(crate) fn run(weights: Option<&Path>, arguments: &Serve) -> Result<()> {
     })
 }
 
-fn tell(server: &Server, token: Option<&Token>) {
+fn tell(server: &Server, token: Option<&Token>, record: Option<&Path>) {
     let address = server.address;
     let here = if address.ip() == Ipv4Addr::LOCALHOST {
         format!("http://localhost:{}", address.port())
@@ -193,13 +198,22 @@ fn tell(server: &Server, token: Option<&Token>) {
     if let Some(id) = &server.house {
         eprintln!("vultus: this machine's sound: {here}/?overlay&session={id}{fragment}");
     }
+    if let Some(folder) = record {
+        eprintln!("vultus: every session is recorded into {}", folder.display());
+    }
     eprintln!("vultus: computing on {}; media on UDP port {}; ctrl-C ends", server.backend, server.media_port);
 }
+
+/// "A file is too long", by its number on Linux and macOS.
+#[cfg(unix)]
+const SIGXFSZ: i32 = 25;
 
 async fn wait_for_end() -> Result<()> {
     #[cfg(unix)]
     {
         use tokio::signal::unix::{SignalKind, signal};
+        // A recording that reaches the limit of a file's size (ulimit -f) ends; the program does not.
+        let _unlimited = signal(SignalKind::from_raw(SIGXFSZ)).context("cannot watch for SIGXFSZ")?;
         let mut terminate = signal(SignalKind::terminate()).context("cannot watch for SIGTERM")?;
         tokio::select! {
             done = tokio::signal::ctrl_c() => done.context("cannot watch for ctrl-C"),

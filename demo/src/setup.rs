@@ -1,17 +1,18 @@
 //! From arguments to the parts of the engine that both `render` and `coeffs` need.
 
 use std::path::Path;
+use std::sync::Arc;
 
-use anyhow::Result;
+use anyhow::{Error, Result};
 use vultus::compute::Compute;
 use vultus::emotion::Blend;
 use vultus::face::FaceModel;
-use vultus::motion::MotionNetwork;
 use vultus::pipeline::SpeechToMotion;
-use vultus_native::assets::{Assets, EAC, FACE, SAMPLE};
+use vultus_native::assets::{Assets, FACE, SAMPLE};
 use vultus_native::audio::{AudioReader, check_sound};
 use vultus_native::compute::clock;
 use vultus_native::graphics::Graphics;
+use vultus_native::registry::Registry;
 
 use crate::console;
 use crate::files::Files;
@@ -22,7 +23,7 @@ use crate::speech::Speech;
 pub(crate) struct Parts {
     pub(crate) assets: Assets,
     pub(crate) compute: Compute,
-    pub(crate) face: FaceModel,
+    pub(crate) face: Arc<FaceModel>,
     pub(crate) reader: AudioReader,
     pub(crate) speech: SpeechToMotion,
     /// Shown name of the sound.
@@ -54,10 +55,12 @@ pub(crate) fn open(
         Some(path) => (path.display().to_string(), AudioReader::open(path)?),
         None => (format!("{SAMPLE} (built in)"), AudioReader::from_bytes(SAMPLE, assets.read(SAMPLE)?)?),
     };
-    let face = FaceModel::read(assets.weights(FACE)?)?;
+    let face = Arc::new(FaceModel::read(assets.weights(FACE)?)?);
     let compute = graphics.open(&console::notices())?;
-    let network = MotionNetwork::load(&compute, assets.weights(EAC)?, arguments.lookahead)?;
-    let motion = network.stream(&network.emotions().mood(emotion, intensity)?, arguments.seed)?;
+    let registry = Registry::default();
+    let entry = registry.motion(&arguments.motion).map_err(Error::msg)?;
+    let source = (entry.open)(&assets, &compute, arguments.lookahead)?;
+    let motion = source.open(&source.emotions().mood(emotion, intensity)?, arguments.seed)?;
     let speech = SpeechToMotion::new(reader.info().rate, motion, fps)?.timed_by(clock());
     Ok(Parts { assets, compute, face, reader, speech, audio, emotion })
 }

@@ -6,8 +6,9 @@ use anyhow::{Error, Result};
 use clap::Args;
 use vultus::emotion::{self, Blend};
 use vultus_native::names;
+use vultus_native::registry::MOTION;
 
-use crate::options::{BackendName, check_look_ahead, intensity, lookahead};
+use crate::options::{BackendName, check_look_ahead, intensity, lookahead, motions};
 
 /// What both ways of using the motion model take.
 #[derive(Debug, Args)]
@@ -27,6 +28,9 @@ pub(crate) struct Speech {
     /// Frames of 40 ms that the model hears ahead of the one it decides, from 0 to 5.
     #[arg(long, value_name = "0..5", default_value_t = 2, allow_hyphen_values = true, value_parser = lookahead)]
     pub(crate) lookahead: usize,
+    /// What moves the face.
+    #[arg(long, value_parser = motions(), default_value = MOTION)]
+    pub(crate) motion: String,
     /// Where networks and pictures are computed.
     #[arg(long, value_enum, default_value_t = BackendName::Auto)]
     pub(crate) backend: BackendName,

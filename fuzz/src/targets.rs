@@ -249,7 +249,7 @@ fn motion(reader: WeightReader) -> String {
         Ok(model) => model,
         Err(error) => return error.to_string(),
     };
-    let mut speech = SpeechToMotion::new(16_000, model, 25).expect("16 kHz is a rate");
+    let mut speech = SpeechToMotion::new(16_000, Box::new(model), 25).expect("16 kHz is a rate");
     let pcm: Vec<f32> = (0..8_000).map(|n| (n as f32 * 0.05).sin() * 0.3).collect();
     let heard = speech.push(&pcm).map_err(|error| error.to_string());
     format!("heard {heard:?}")

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::Args;
 use vultus_native::assets::DEFAULT_AVATAR;
-use vultus_native::drawer::GeneratorName;
+use vultus_native::registry::live_generator;
 
 use crate::options::{BackendName, Size, generators, lookahead};
 
@@ -20,8 +20,8 @@ pub(crate) struct Latency {
     #[arg(long, value_enum, default_value = "512")]
     pub(super) size: Size,
     /// Who draws the pictures; where nothing is said as `serve` would.
-    #[arg(long, value_parser = generators(), default_value = GeneratorName::live().name())]
-    pub(super) generator: GeneratorName,
+    #[arg(long, value_parser = generators(), default_value = live_generator())]
+    pub(super) generator: String,
     /// Frames of 40 ms that the model hears ahead of the one it decides, from 0 to 5.
     #[arg(long, value_name = "0..5", default_value_t = 2, allow_hyphen_values = true, value_parser = lookahead)]
     pub(super) lookahead: usize,

@@ -109,7 +109,7 @@ fn options(weights: Option<&Path>, arguments: &Latency, results: mpsc::Sender<Va
         weights: weights.map(Path::to_owned),
         backend: arguments.backend.into(),
         trial: Some(trial()),
-        generator: arguments.generator,
+        generator: arguments.generator.clone(),
         size: arguments.size as usize,
         look_ahead: arguments.lookahead,
         avatar: arguments.avatar.clone(),

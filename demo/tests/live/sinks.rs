@@ -30,8 +30,10 @@ fn coefficients_come_as_lines_of_json_while_nobody_watches() {
     assert!(frames.iter().all(|frame| frame["beta"].as_array().is_some_and(|beta| beta.len() == 64)));
     assert!(frames.iter().all(|frame| frame["pose"].as_array().is_some_and(|pose| pose.len() == 6)));
     let times: Vec<f64> = frames.iter().map(|frame| frame["time_ms"].as_f64().unwrap()).collect();
-    // A machine that cannot keep up drops frames; those that come are on the grid of 40 ms and in order.
-    assert!(times.windows(2).all(|w| w[1] > w[0] && ((w[1] - w[0]) / 40.0).fract().abs() < 1e-6), "{times:?}");
+    // A machine that cannot keep up drops frames; those that come are in order and on the grid of 40 ms, unless the clock jumped: by blocks of 5 ms, once it
+    // was 0.4 s behind.
+    let is_on_the_grid = |step: f64| (step / if step < 400.0 { 40.0 } else { 5.0 }).fract().abs() < 1e-6;
+    assert!(times.windows(2).all(|w| w[1] > w[0] && is_on_the_grid(w[1] - w[0])), "{times:?}");
     let jaw = |frame: &serde_json::Value| frame["beta"][17].as_f64().unwrap();
     let (least, most) = frames.iter().map(jaw).fold((1.0f64, 0.0f64), |(a, b), x| (a.min(x), b.max(x)));
     assert!(most > least + 0.02, "the mouth moves with what is said: {least} to {most}");
@@ -87,6 +89,7 @@ fn sessions_are_recorded_and_what_is_recorded_plays() {
         agent.say(3.0);
         agent.tell(&json!({ "type": "end" }));
     }
+    assert_eq!(agents[0].wait("state")["recording"], json!(true));
     agents.iter_mut().for_each(|agent| drop(agent.wait("spoken")));
     // While they go on, what was written so far plays.
     eventually("two films grow", || {

@@ -6,7 +6,7 @@
 use std::collections::VecDeque;
 use std::time::Duration;
 
-use crate::audio::{COLUMNS_PER_FRAME, LogMel, MELS, RATE, RateError, Resampler, silent_column};
+use crate::audio::{RATE, RateError, Resampler, SAMPLES_PER_FRAME};
 use crate::compute::ComputeError;
 use crate::drive::{Drive, MotionFrame};
 use crate::emotion::Mood;
@@ -21,17 +21,17 @@ pub const FRAME_RATES: [u32; 4] = [25, 30, 50, 60];
 /// Hearing, motion and frame rate. See the module's text.
 pub struct SpeechToMotion {
     resampler: Resampler,
-    mel: LogMel,
     motion: Box<dyn Motion>,
     tween: Tween,
     samples: u64,
     pcm: Vec<f32>,
-    columns: Vec<[f32; MELS]>,
     ready: VecDeque<MotionFrame>,
-    /// Time spent on resampling and mel columns, per 40 ms of sound.
+    /// Time spent on resampling, a frame of motion.
     pub hearing: StageTimes,
-    /// Time spent on the motion network and idle motion, per 40 ms of sound.
+    /// Time spent on what the motion model does, its front-end included, a frame of motion.
     pub moving: StageTimes,
+    /// Both since the last frame.
+    spent: [Duration; 2],
     clock: Clock,
 }
 
@@ -40,8 +40,8 @@ impl SpeechToMotion {
     ///
     /// # Errors
     /// When the rate cannot be converted to 16 kHz.
-    pub fn new(rate: usize, motion: impl Motion + 'static, fps: u32) -> Result<Self, RateError> {
-        Ok(Self::through(Resampler::new(rate, RATE, 1)?, Box::new(motion), fps))
+    pub fn new(rate: usize, motion: Box<dyn Motion>, fps: u32) -> Result<Self, RateError> {
+        Ok(Self::through(Resampler::new(rate, RATE, 1)?, motion, fps))
     }
 
     /// The same for live sound: frames come 2 ms after their last sample rather than up to 100 ms, through a shorter filter
@@ -56,15 +56,14 @@ impl SpeechToMotion {
     fn through(resampler: Resampler, motion: Box<dyn Motion>, fps: u32) -> Self {
         Self {
             resampler,
-            mel: LogMel::new(),
             motion,
             tween: Tween::new(fps),
             samples: 0,
             pcm: Vec::new(),
-            columns: Vec::new(),
             ready: VecDeque::new(),
             hearing: StageTimes::new(),
             moving: StageTimes::new(),
+            spent: [Duration::ZERO; 2],
             clock: Clock::default(),
         }
     }
@@ -83,8 +82,6 @@ impl SpeechToMotion {
     /// Takes back what was heard and not yet shown, as if it had been silence.
     pub fn forget(&mut self) {
         self.resampler.forget();
-        self.mel.forget();
-        self.columns.iter_mut().for_each(|column| *column = silent_column());
         self.motion.forget();
     }
 
@@ -93,14 +90,7 @@ impl SpeechToMotion {
     /// # Errors
     /// The GPU was lost.
     pub fn push(&mut self, mono: &[f32]) -> Result<(), ComputeError> {
-        let start = self.clock.now();
-        self.pcm.clear();
-        let pcm = &mut self.pcm;
-        self.resampler.push(mono, |samples| pcm.extend_from_slice(samples));
-        self.samples += self.pcm.len() as u64;
-        let columns = &mut self.columns;
-        self.mel.push(&self.pcm, |column| columns.push(*column));
-        self.move_face(start)
+        self.hear(|resampler, pcm| resampler.push(mono, |samples| pcm.extend_from_slice(samples)))
     }
 
     /// Ends the stream: everything that still waits for later sound becomes ready, as if silence followed.
@@ -108,18 +98,8 @@ impl SpeechToMotion {
     /// # Errors
     /// The GPU was lost.
     pub fn finish(&mut self) -> Result<(), ComputeError> {
-        let start = self.clock.now();
-        self.pcm.clear();
-        let pcm = &mut self.pcm;
-        self.resampler.finish(|samples| pcm.extend_from_slice(samples));
-        self.samples += self.pcm.len() as u64;
-        let columns = &mut self.columns;
-        self.mel.push(&self.pcm, |column| columns.push(*column));
-        self.mel.finish(|column| columns.push(*column));
-        self.move_face(start)?;
-        for frame in self.motion.flush()? {
-            self.tween.push(frame, &mut self.ready);
-        }
+        self.hear(|resampler, pcm| resampler.finish(|samples| pcm.extend_from_slice(samples)))?;
+        self.motion.finish(&mut |frame| self.tween.push(frame, &mut self.ready))?;
         self.tween.finish(self.samples, &mut self.ready);
         Ok(())
     }
@@ -129,29 +109,35 @@ impl SpeechToMotion {
         self.ready.pop_front()
     }
 
-    /// Frames of sound heard before a frame is decided.
-    pub fn look_ahead(&self) -> usize {
-        self.motion.look_ahead()
+    /// Samples at 16 kHz after a frame's own that are heard before it is decided, beside what the resampler holds back.
+    pub fn delay(&self) -> usize {
+        self.motion.delay()
     }
 
-    /// `heard_since` is when work on the columns at hand began.
-    fn move_face(&mut self, heard_since: Duration) -> Result<(), ComputeError> {
-        let (frames, _) = self.columns.as_chunks::<COLUMNS_PER_FRAME>();
-        if frames.is_empty() {
-            return Ok(());
-        }
-        let hearing = (self.clock.now() - heard_since) / u32::try_from(frames.len()).unwrap_or(u32::MAX);
-        for columns in frames {
-            self.hearing.record(hearing);
-            let start = self.clock.now();
-            let frame = self.motion.push(columns)?;
-            self.moving.record(self.clock.now() - start);
-            if let Some(frame) = frame {
-                self.tween.push(frame, &mut self.ready);
+    fn hear(&mut self, resample: impl FnOnce(&mut Resampler, &mut Vec<f32>)) -> Result<(), ComputeError> {
+        let Self { resampler, motion, tween, samples, pcm, ready, hearing, moving, spent, clock } = self;
+        let mut before = clock.now();
+        let mut lap = |spent: &mut Duration| {
+            let now = clock.now();
+            *spent += now - std::mem::replace(&mut before, now);
+        };
+        pcm.clear();
+        resample(resampler, pcm);
+        *samples += pcm.len() as u64;
+        lap(&mut spent[0]);
+        // Samples of a frame decide one frame at most.
+        for samples in pcm.chunks(SAMPLES_PER_FRAME) {
+            let mut decided = false;
+            motion.hear(samples, &mut |frame| {
+                decided = true;
+                tween.push(frame, ready);
+            })?;
+            lap(&mut spent[1]);
+            if decided {
+                hearing.record(std::mem::take(&mut spent[0]));
+                moving.record(std::mem::take(&mut spent[1]));
             }
         }
-        let used = frames.len() * COLUMNS_PER_FRAME;
-        self.columns.drain(..used);
         Ok(())
     }
 }

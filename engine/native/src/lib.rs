@@ -10,6 +10,7 @@ mod io_advice;
 pub mod media;
 pub mod names;
 mod notices;
+pub mod registry;
 pub mod stream;
 
 pub use notices::Notices;

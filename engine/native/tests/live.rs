@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use vultus::audio::{COLUMNS_PER_FRAME, MELS};
+use vultus::audio::SAMPLES_PER_FRAME;
 use vultus::compute::ComputeError;
 use vultus::drive::{Drive, MotionFrame};
 use vultus::emotion::Mood;
@@ -18,19 +18,27 @@ use vultus_native::stream::live::{
 
 const SIZE: usize = 64;
 
-/// A face at rest, which counts how often it was asked for.
-struct Still(u64);
+/// A face at rest, which counts samples and frames.
+struct Still(usize, u64);
 
 impl Motion for Still {
-    fn look_ahead(&self) -> usize {
+    fn delay(&self) -> usize {
         0
     }
     fn set_mood(&mut self, _: &Mood, _: Duration) {}
-    fn push(&mut self, _: &[[f32; MELS]; COLUMNS_PER_FRAME]) -> Result<Option<MotionFrame>, ComputeError> {
-        self.0 += 1;
-        Ok(Some(MotionFrame { index: self.0 - 1, drive: Drive::default() }))
+    fn hear(&mut self, samples: &[f32], decided: &mut dyn FnMut(MotionFrame)) -> Result<(), ComputeError> {
+        self.0 += samples.len();
+        while self.0 >= SAMPLES_PER_FRAME {
+            self.0 -= SAMPLES_PER_FRAME;
+            decided(MotionFrame { index: self.1, drive: Drive::default() });
+            self.1 += 1;
+        }
+        Ok(())
     }
     fn forget(&mut self) {}
+    fn finish(&mut self, _: &mut dyn FnMut(MotionFrame)) -> Result<(), ComputeError> {
+        Ok(())
+    }
 }
 
 struct Grey(Vec<u8>);
@@ -130,7 +138,7 @@ impl Listener for Ear {
 fn start() -> (LiveSession, Arc<Seen>) {
     let seen = Arc::new(Seen::default());
     let grey = Grey(vec![128; SIZE * SIZE * 3 / 2]);
-    let session = Session::new(Box::new(Still(0)), Box::new(grey)).unwrap();
+    let session = Session::new(Box::new(Still(0, 0)), Box::new(grey)).unwrap();
     let watcher = Sink::Packet(Box::new(Watcher(Arc::clone(&seen))));
     (LiveSession::start(session, SIZE, Box::new(Ear(Arc::clone(&seen))), [watcher]).unwrap(), seen)
 }

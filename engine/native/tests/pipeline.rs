@@ -24,7 +24,7 @@ fn frames(rate: usize, pcm: &[f32], block: usize, fps: u32, look_ahead: usize) -
     let weights = Assets::embedded().weights("eac.safetensors").unwrap();
     let network = MotionNetwork::load(&Compute::Cpu, weights, look_ahead).unwrap();
     let motion = network.stream(&network.emotions().mood(Emotion::Happy, 1.5).unwrap(), 5).unwrap();
-    let mut speech = SpeechToMotion::new(rate, motion, fps).unwrap();
+    let mut speech = SpeechToMotion::new(rate, Box::new(motion), fps).unwrap();
     let mut frames = Vec::new();
     for samples in pcm.chunks(block) {
         speech.push(samples).unwrap();

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use vultus::audio::{COLUMNS_PER_FRAME, MELS};
+use vultus::audio::SAMPLES_PER_FRAME;
 use vultus::compute::ComputeError;
 use vultus::drive::{Drive, MotionFrame};
 use vultus::emotion::Mood;
@@ -16,28 +16,51 @@ const JAW: usize = 24;
 
 /// Opens the jaw where it is loud: coefficient 24 of a frame is the loudness of that frame.
 struct Loudness {
+    /// The loudest sample so far of a frame that is not complete, and how many samples it has.
+    loudest: f32,
+    samples: usize,
     heard: Vec<f32>,
     next: u64,
 }
 
-impl Motion for Loudness {
-    fn look_ahead(&self) -> usize {
-        LOOK_AHEAD
-    }
-    fn set_mood(&mut self, _: &Mood, _: Duration) {}
-    fn push(&mut self, columns: &[[f32; MELS]; COLUMNS_PER_FRAME]) -> Result<Option<MotionFrame>, ComputeError> {
-        let loudest = columns.iter().flatten().copied().fold(-5.0f32, f32::max);
-        self.heard.push(loudest.clamp(0.0, 1.0));
+impl Loudness {
+    fn frame(&mut self) -> Option<MotionFrame> {
+        self.heard.push(std::mem::take(&mut self.loudest).min(1.0));
+        self.samples = 0;
         if self.heard.len() <= LOOK_AHEAD {
-            return Ok(None);
+            return None;
         }
         let mut drive = Drive::default();
         drive.beta[JAW] = self.heard.remove(0);
         self.next += 1;
-        Ok(Some(MotionFrame { index: self.next - 1, drive }))
+        Some(MotionFrame { index: self.next - 1, drive })
+    }
+}
+
+impl Motion for Loudness {
+    fn delay(&self) -> usize {
+        SAMPLES_PER_FRAME * LOOK_AHEAD
+    }
+    fn set_mood(&mut self, _: &Mood, _: Duration) {}
+    fn hear(&mut self, samples: &[f32], decided: &mut dyn FnMut(MotionFrame)) -> Result<(), ComputeError> {
+        for sample in samples {
+            self.loudest = self.loudest.max(sample.abs());
+            self.samples += 1;
+            if self.samples == SAMPLES_PER_FRAME {
+                self.frame().into_iter().for_each(&mut *decided);
+            }
+        }
+        Ok(())
     }
     fn forget(&mut self) {
+        self.loudest = 0.0;
         self.heard.fill(0.0);
+    }
+    fn finish(&mut self, decided: &mut dyn FnMut(MotionFrame)) -> Result<(), ComputeError> {
+        for _ in 0..LOOK_AHEAD {
+            self.frame().into_iter().for_each(&mut *decided);
+        }
+        Ok(())
     }
 }
 
@@ -50,7 +73,8 @@ impl Generator for NoPicture {
 }
 
 fn session() -> Session {
-    Session::new(Box::new(Loudness { heard: Vec::new(), next: 0 }), Box::new(NoPicture)).unwrap()
+    Session::new(Box::new(Loudness { loudest: 0.0, samples: 0, heard: Vec::new(), next: 0 }), Box::new(NoPicture))
+        .unwrap()
 }
 
 /// What came out of a session, with the time of each.
@@ -247,7 +271,7 @@ fn a_slow_machine_drops_frames_but_not_the_time() {
     }
     let counts = session.counts();
     assert!(counts.dropped > 200, "{counts:?}");
-    assert_eq!(counts.dropped + counts.frames, session.clock() / FRAME_SAMPLES - 3, "{counts:?}");
+    assert_eq!(counts.dropped + counts.frames, session.clock() / FRAME_SAMPLES - LOOK_AHEAD as u64, "{counts:?}");
     assert!(out.frames.windows(2).all(|w| w[1].1 > w[0].1));
 }
 

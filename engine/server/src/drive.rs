@@ -59,9 +59,16 @@ pub(crate) async fn drive(
     Ok(upgrade.protocols([PROTOCOL]).max_message_size(MESSAGE).on_upgrade(move |socket| async move {
         // A client that went away has nothing more to be told.
         let mut socket = socket;
-        if let Err(Over::Talkative) = serve(&mut socket, room, &names).await {
-            let reason = "this socket only tells; send speech and wishes to /v1/speak".into();
-            let close = Message::Close(Some(CloseFrame { code: close_code::POLICY, reason }));
+        let reason = match serve(&mut socket, room, &names).await {
+            Ok(()) | Err(Over::Gone) => None,
+            Err(Over::Ended) => Some((close_code::NORMAL, "the session has ended".to_owned())),
+            Err(Over::Failed(why)) => Some((close_code::ERROR, why)),
+            Err(Over::Talkative) => {
+                Some((close_code::POLICY, "this socket only tells; send speech and wishes to /v1/speak".to_owned()))
+            }
+        };
+        if let Some((code, reason)) = reason {
+            let close = Message::Close(Some(CloseFrame { code, reason: reason.into() }));
             let _ = timeout(STALLED, socket.send(close)).await;
         }
         drop(busy);
@@ -104,17 +111,19 @@ impl DriveSink for Frames {
 
 /// Why a client's socket is closed.
 enum Over {
-    /// It, or the session, has ended.
+    /// It went away, took nothing for too long, or said nothing.
+    Gone,
+    /// The session has ended.
     Ended,
-    /// It took nothing for too long, or said nothing.
-    Stalled,
+    /// The session has broken down.
+    Failed(String),
     /// It said more than it should.
     Talkative,
 }
 
 impl From<axum::Error> for Over {
     fn from(_: axum::Error) -> Self {
-        Self::Ended
+        Self::Gone
     }
 }
 
@@ -140,18 +149,19 @@ async fn serve(socket: &mut WebSocket, room: Hold, names: &[String]) -> Result<(
                 None => return Err(Over::Ended),
             },
             event = events.recv() => if let Ok(RoomEvent::Failed(why)) = event {
-                return send(socket, &json!({ "type": "error", "error": why })).await;
+                send(socket, &json!({ "type": "error", "error": &why })).await?;
+                return Err(Over::Failed(why));
             },
             _ = ping.tick() => {
                 if heard.elapsed() > VANISHED {
-                    return Err(Over::Stalled);
+                    return Err(Over::Gone);
                 }
                 messages = 0;
-                timeout(STALLED, socket.send(Message::Ping(Vec::new().into()))).await.map_err(|_| Over::Stalled)??;
+                timeout(STALLED, socket.send(Message::Ping(Vec::new().into()))).await.map_err(|_| Over::Gone)??;
             }
             message = socket.recv() => {
                 messages += 1;
-                match message.ok_or(Over::Ended)?? {
+                match message.ok_or(Over::Gone)?? {
                     Message::Close(_) => return Ok(()),
                     Message::Ping(_) | Message::Pong(_) if messages <= MESSAGES => heard = Instant::now(),
                     _ => return Err(Over::Talkative),
@@ -176,5 +186,5 @@ async fn attach(room: &Hold, sink: Frames) -> Result<(), Over> {
 
 async fn send(socket: &mut WebSocket, value: &Value) -> Result<(), Over> {
     let text = Message::Text(value.to_string().into());
-    timeout(STALLED, socket.send(text)).await.map_err(|_| Over::Stalled)?.map_err(Over::from)
+    timeout(STALLED, socket.send(text)).await.map_err(|_| Over::Gone)?.map_err(Over::from)
 }

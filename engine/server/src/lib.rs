@@ -4,7 +4,6 @@
 //!
 //! ```no_run
 //! use vultus_native::Notices;
-//! use vultus_native::drawer::GeneratorName;
 //! use vultus_server::{Page, ServeOptions, Server, StudioOptions};
 //!
 //! # fn main() -> Result<(), Box<dyn std::error::Error>> {
@@ -14,7 +13,7 @@
 //!         // Beyond this machine a token is needed as well.
 //!         listen: "127.0.0.1:8080".parse()?,
 //!         // The geometric generator keeps up on any machine; the networks draw better.
-//!         studio: StudioOptions { avatar: "amara".into(), generator: GeneratorName::Warp, ..StudioOptions::default() },
+//!         studio: StudioOptions { avatar: "amara".into(), generator: "warp".into(), ..StudioOptions::default() },
 //!         // A page of your own. It watches by an offer to /v1/whep, and brings a microphone as well by one to /v1/call.
 //!         page: Page::new([("index.html", &b"<!doctype html><script src=\"page.js\"></script>"[..])]),
 //!         ..ServeOptions::default()

@@ -2,7 +2,7 @@
 
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -111,6 +111,15 @@ pub enum ServeError {
     /// There is no folder to record into.
     #[error("the folder {} does not exist; make it, or name another", .0.display())]
     NoRecordFolder(PathBuf),
+    /// The folder to record into cannot be written to.
+    #[error("cannot record into the folder {}: {cause}", .folder.display())]
+    RecordFolder {
+        /// What was asked for.
+        folder: PathBuf,
+        /// The system's words.
+        #[source]
+        cause: io::Error,
+    },
     /// The HTTP address is taken, or not this machine's.
     #[error("cannot listen on {address}; choose another port")]
     Listen {
@@ -143,10 +152,7 @@ impl ServeOptions {
         match &self.token {
             None if !self.listen.ip().is_loopback() => Err(ServeError::NoToken(self.listen)),
             None if !self.public_names.is_empty() => Err(ServeError::NoTokenForName),
-            _ => match self.record.as_ref().filter(|folder| !folder.is_dir()) {
-                Some(folder) => Err(ServeError::NoRecordFolder(folder.clone())),
-                None => Ok(()),
-            },
+            _ => self.record.as_deref().map_or(Ok(()), record_folder),
         }
     }
 }
@@ -215,6 +221,15 @@ impl Server {
         // Control channels end with their sessions; a client that keeps its connection is not waited for.
         let _ = tokio::time::timeout(Duration::from_secs(2), self.serving).await;
     }
+}
+
+/// Whether films can be written there, tried by a file that is gone again.
+fn record_folder(folder: &Path) -> Result<(), ServeError> {
+    if !folder.is_dir() {
+        return Err(ServeError::NoRecordFolder(folder.to_owned()));
+    }
+    let failed = |cause| ServeError::RecordFolder { folder: folder.to_owned(), cause };
+    tempfile::tempfile_in(folder).map(drop).map_err(failed)
 }
 
 /// Does what may take its time where nothing else waits for it.

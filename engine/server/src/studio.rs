@@ -1,23 +1,23 @@
-//! What all sessions share: the backend, the face model, the motion network, and every avatar that was asked for, worked out once.
+//! What all sessions share: the backend, the face model, the motion model, and every avatar that was asked for, worked out once.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use anyhow::{Context as _, Result, anyhow};
+use anyhow::{Context as _, Error, Result, anyhow};
 use image::codecs::jpeg::JpegEncoder;
 use image::imageops::{self, FilterType};
 use image::{ExtendedColorType, RgbImage};
 use vultus::compute::Compute;
 use vultus::emotion::{Blend, EASE, Mood, MoodError};
 use vultus::face::FaceModel;
-use vultus::generator::{OutputFormat, PortraitGenerator, PreparedAvatar, Recording};
-use vultus::motion::MotionNetwork;
+use vultus::generator::{Generator, OutputFormat, Prepared};
+use vultus::motion::MotionSource;
 use vultus::session::Session;
-use vultus_native::assets::{Assets, DEFAULT_AVATAR, EAC, FACE};
+use vultus_native::assets::{Assets, DEFAULT_AVATAR, FACE};
 use vultus_native::compute::{Backend, clock};
-use vultus_native::drawer::{Drawer, GeneratorName};
 use vultus_native::graphics::{Graphics, TrialCommand};
+use vultus_native::registry::{Drawer, Easel, MOTION, Registry, live_generator};
 use vultus_native::{Notices, names};
 
 use crate::kept::Kept;
@@ -35,8 +35,12 @@ pub struct StudioOptions {
     pub backend: Backend,
     /// How graphics drivers are tried before they are let into this process; where there is no way, they are not.
     pub trial: Option<TrialCommand>,
+    /// What the two names below stand for.
+    pub registry: Registry,
     /// Who draws the pictures.
-    pub generator: GeneratorName,
+    pub generator: String,
+    /// What moves the faces.
+    pub motion: String,
     /// Their width and height, pixels.
     pub size: usize,
     /// Frames of 40 ms that the motion model hears ahead of the one it decides, from 0 to [`vultus::motion::LOOK_AHEAD_MAX`].
@@ -53,7 +57,9 @@ impl Default for StudioOptions {
             weights: None,
             backend: Backend::Auto,
             trial: None,
-            generator: GeneratorName::live(),
+            registry: Registry::default(),
+            generator: live_generator().to_owned(),
+            motion: MOTION.to_owned(),
             size: 512,
             look_ahead: 2,
             avatar: DEFAULT_AVATAR.to_owned(),
@@ -67,11 +73,9 @@ pub struct Studio {
     notices: Notices,
     assets: Assets,
     compute: Compute,
-    face: FaceModel,
-    network: MotionNetwork,
-    drawer: Drawer,
-    /// A frame, which all avatars and sessions share.
-    recording: Recording,
+    face: Arc<FaceModel>,
+    motion: Box<dyn MotionSource>,
+    drawer: Box<dyn Drawer>,
     size: usize,
     ease: Duration,
     names: Vec<String>,
@@ -79,7 +83,7 @@ pub struct Studio {
     default: String,
     /// Where that one is a file of the user's: its path, which no client sees.
     own: Option<String>,
-    prepared: Kept<PreparedAvatar>,
+    prepared: Kept<Arc<dyn Prepared>>,
     thumbnails: Kept<Arc<[u8]>>,
 }
 
@@ -90,15 +94,23 @@ impl Studio {
     /// # Errors
     /// One sentence about what is not there, or no good.
     pub fn open(options: &StudioOptions, notices: Notices) -> Result<Self> {
-        let StudioOptions { backend, size, look_ahead, generator, ease, .. } = *options;
+        let StudioOptions { backend, size, look_ahead, ease, .. } = *options;
+        let generator = options.registry.generator(&options.generator).map_err(Error::msg)?;
+        let motion = options.registry.motion(&options.motion).map_err(Error::msg)?;
         let avatar = options.avatar.as_str();
         let graphics = Graphics::ask(backend, options.trial.as_ref())?;
         let assets = Assets::locate(options.weights.as_deref())?;
-        let face = FaceModel::read(assets.weights(FACE)?)?;
-        let drawer = Drawer::open(generator, &assets, &face, &notices)?;
+        let face = Arc::new(FaceModel::read(assets.weights(FACE)?)?);
         let compute = graphics.open(&notices)?;
-        let recording = Recording::new(&compute, &face, size, OutputFormat::I420, drawer.method())?;
-        let network = MotionNetwork::load(&compute, assets.weights(EAC)?, look_ahead)?;
+        let drawer = (generator.open)(&Easel {
+            assets: &assets,
+            face: &face,
+            compute: &compute,
+            size,
+            format: OutputFormat::I420,
+            notices: &notices,
+        })?;
+        let motion = (motion.open)(&assets, &compute, look_ahead)?;
         let names = assets.avatars()?;
         let own = (!names.iter().any(|name| name == avatar)).then(|| avatar.to_owned());
         let stem = Path::new(avatar).file_stem().and_then(|stem| stem.to_str());
@@ -108,9 +120,8 @@ impl Studio {
             assets,
             compute,
             face,
-            network,
+            motion,
             drawer,
-            recording,
             size,
             ease,
             names,
@@ -142,7 +153,7 @@ impl Studio {
     /// # Errors
     /// `mu` is out of range.
     pub fn mood(&self, emotion: Blend, mu: f32) -> Result<Mood, MoodError> {
-        self.network.emotions().mood(emotion, mu)
+        self.motion.emotions().mood(emotion, mu)
     }
 
     /// The backend, and on what it runs.
@@ -189,20 +200,16 @@ impl Studio {
     ///
     /// # Errors
     /// Its file is not there or no good, or the device was lost.
-    pub fn avatar(&self, name: &str) -> Result<PreparedAvatar> {
-        self.prepared.get(name, || {
-            let file = self.assets.avatar(self.source(name))?;
-            let file = self.drawer.fitted(&self.compute, &self.face, file)?;
-            Ok(self.recording.prepare(&self.face, &file)?.timed_by(clock()))
-        })
+    pub fn avatar(&self, name: &str) -> Result<Arc<dyn Prepared>> {
+        self.prepared.get(name, || Ok(self.drawer.prepare(self.assets.avatar(self.source(name))?)?))
     }
 
     /// A generator that draws it.
     ///
     /// # Errors
     /// As [`Studio::avatar`].
-    pub(crate) fn generator(&self, name: &str) -> Result<PortraitGenerator> {
-        Ok(self.avatar(name)?.generator()?)
+    pub(crate) fn generator(&self, name: &str) -> Result<Box<dyn Generator>> {
+        Ok(self.avatar(name)?.open()?)
     }
 
     /// A session of its own at time zero.
@@ -210,9 +217,8 @@ impl Studio {
     /// # Errors
     /// As [`Studio::avatar`].
     pub fn session(&self, avatar: &str, mood: &Mood, seed: u64) -> Result<Session> {
-        let motion = self.network.stream(mood, seed)?;
-        let generator = self.generator(avatar)?;
-        Ok(Session::new(Box::new(motion), Box::new(generator))?.timed_by(clock()))
+        let (motion, generator) = (self.motion.open(mood, seed)?, self.generator(avatar)?);
+        Ok(Session::new(motion, generator)?.timed_by(clock()))
     }
 
     /// The avatar's portrait as a small JPEG.

@@ -2,16 +2,24 @@
 
 use std::io::{Read as _, Write as _};
 use std::net::{SocketAddr, TcpStream};
-use std::sync::{Arc, Mutex};
+use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
+use std::sync::{Arc, Mutex, OnceLock};
 use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 use tokio::runtime::Runtime;
 use tungstenite::client::IntoClientRequest as _;
 use tungstenite::{Message, WebSocket};
+use vultus::audio::SAMPLES_PER_FRAME;
+use vultus::avatar::AvatarFile;
+use vultus::compute::{ComputeError, PlanError};
+use vultus::drive::{Drive, MotionFrame};
+use vultus::emotion::{Emotion, EmotionTable, Mood, SPACE};
+use vultus::generator::{Frame, Generator, GeneratorError, OutputFormat, Prepared};
+use vultus::motion::{Motion, MotionSource};
 use vultus_native::Notices;
 use vultus_native::compute::Backend;
-use vultus_native::drawer::GeneratorName;
+use vultus_native::registry::{Drawer, GeneratorEntry, MotionEntry, OpenError, Registry};
 use vultus_server::axum::Router;
 use vultus_server::axum::routing::post;
 use vultus_server::{Body, Page, Refusal, ServeError, ServeOptions, Server, StudioOptions, Token};
@@ -21,7 +29,7 @@ const PATIENCE: Duration = Duration::from_secs(60);
 
 fn options() -> ServeOptions {
     let studio =
-        StudioOptions { backend: Backend::Cpu, generator: GeneratorName::Warp, size: 256, ..StudioOptions::default() };
+        StudioOptions { backend: Backend::Cpu, generator: "warp".into(), size: 256, ..StudioOptions::default() };
     ServeOptions { studio, ..ServeOptions::default() }
 }
 
@@ -85,6 +93,107 @@ fn an_agent_speaks_in_a_program_of_somebody_else() {
     runtime.block_on(server.stop());
     assert!(TcpStream::connect(address).is_err(), "nobody listens any more");
     assert_eq!(*heard.lock().unwrap(), Vec::<String>::new());
+}
+
+/// Pictures that were asked of [`Grey`], and samples that [`Nodding`] heard.
+static DRAWN: AtomicUsize = AtomicUsize::new(0);
+static HEARD: AtomicUsize = AtomicUsize::new(0);
+
+/// Draws everybody grey.
+struct Grey(usize, Vec<u8>);
+
+impl Drawer for Grey {
+    fn prepare(&self, _: AvatarFile) -> Result<Arc<dyn Prepared>, OpenError> {
+        Ok(Arc::new(Self(self.0, self.1.clone())))
+    }
+}
+
+impl Prepared for Grey {
+    fn open(&self) -> Result<Box<dyn Generator>, GeneratorError> {
+        Ok(Box::new(Self(self.0, self.1.clone())))
+    }
+}
+
+impl Generator for Grey {
+    fn frame(&mut self, _: &Drive) -> Result<Frame<'_>, ComputeError> {
+        DRAWN.fetch_add(1, SeqCst);
+        Ok(Frame { size: self.0, format: OutputFormat::I420, bytes: &self.1, face_time: None })
+    }
+}
+
+/// Nods with every frame.
+#[derive(Default)]
+struct Nodding {
+    samples: usize,
+    frames: u64,
+}
+
+impl MotionSource for Nodding {
+    fn emotions(&self) -> &EmotionTable {
+        static NONE: OnceLock<EmotionTable> = OnceLock::new();
+        NONE.get_or_init(|| EmotionTable::new(&[0.0; SPACE * Emotion::ALL.len()]))
+    }
+    fn open(&self, _: &Mood, _: u64) -> Result<Box<dyn Motion>, PlanError> {
+        Ok(Box::new(Self::default()))
+    }
+}
+
+impl Motion for Nodding {
+    fn delay(&self) -> usize {
+        0
+    }
+    fn set_mood(&mut self, _: &Mood, _: Duration) {}
+    fn hear(&mut self, samples: &[f32], decided: &mut dyn FnMut(MotionFrame)) -> Result<(), ComputeError> {
+        HEARD.fetch_add(samples.len(), SeqCst);
+        self.samples += samples.len();
+        while self.samples >= SAMPLES_PER_FRAME {
+            self.samples -= SAMPLES_PER_FRAME;
+            let mut drive = Drive::default();
+            drive.pose[0] = if self.frames.is_multiple_of(2) { 0.1 } else { -0.1 };
+            decided(MotionFrame { index: self.frames, drive });
+            self.frames += 1;
+        }
+        Ok(())
+    }
+    fn forget(&mut self) {}
+    fn finish(&mut self, _: &mut dyn FnMut(MotionFrame)) -> Result<(), ComputeError> {
+        Ok(())
+    }
+}
+
+#[test]
+fn who_draws_and_what_moves_can_be_the_programs_own() {
+    let grey = GeneratorEntry {
+        name: "grey",
+        about: "everybody, grey",
+        files: &[],
+        open: |easel| Ok(Box::new(Grey(easel.size, vec![128; OutputFormat::I420.bytes(easel.size)]))),
+    };
+    let nodding =
+        MotionEntry { name: "nod", about: "nods", files: &[], open: |_, _, _| Ok(Box::new(Nodding::default())) };
+    let registry = Registry::default().with_generator(grey).with_motion(nodding);
+    let folder = tempfile::tempdir().unwrap();
+    let mine = options();
+    let studio = StudioOptions { registry, generator: "grey".into(), motion: "nod".into(), ..mine.studio };
+    // Sessions are drawn for the recording.
+    let mine = ServeOptions { studio, record: Some(folder.path().to_owned()), ..ServeOptions::default() };
+    let runtime = Runtime::new().unwrap();
+    let server = runtime.block_on(Server::start(mine, silence().0)).unwrap();
+    let stream = TcpStream::connect(server.address).unwrap();
+    stream.set_read_timeout(Some(PATIENCE)).unwrap();
+    let request = format!("ws://{}/v1/speak?rate=24000", server.address).into_client_request().unwrap();
+    let (mut socket, _) = tungstenite::client(request, stream).unwrap();
+    wait(&mut socket, "ready");
+    socket.send(Message::Binary(vec![0; 24_000].into())).unwrap();
+    socket.send(json!({ "type": "end" }).to_string().into()).unwrap();
+    wait(&mut socket, "spoken");
+    assert!(DRAWN.load(SeqCst) > 0 && HEARD.load(SeqCst) > 7_500, "{DRAWN:?} pictures, {HEARD:?} samples");
+    runtime.block_on(server.stop());
+
+    let unknown = StudioOptions { generator: "grey".into(), ..options().studio };
+    let refused = runtime.block_on(Server::start(ServeOptions { studio: unknown, ..options() }, silence().0));
+    let sentence = refused.err().expect("it did not start").to_string();
+    assert!(sentence.contains("no generator named \"grey\""), "{sentence}");
 }
 
 #[test]

@@ -24,6 +24,8 @@ const LEAD: usize = WINDOW / 2 - HOP / 2;
 const LOWEST_HZ: f64 = 20.0;
 const HIGHEST_HZ: f64 = 8000.0;
 const FLOOR: f64 = 1e-9;
+/// Samples after a video frame's own that its last column reaches into.
+pub const REACH: usize = (WINDOW - HOP) / 2;
 
 /// One filter: its weights on the bins from `first_bin` on.
 struct Filter {
@@ -129,6 +131,12 @@ impl LogMel {
             let power: f64 = filter.weights.iter().zip(bins).map(|(weight, bin)| weight * bin.norm_sqr()).sum();
             normalise(power * self.inverse_window_power)
         })
+    }
+}
+
+impl std::fmt::Debug for LogMel {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "LogMel({} samples)", self.samples)
     }
 }
 

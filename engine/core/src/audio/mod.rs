@@ -8,7 +8,7 @@ mod mel;
 pub mod mix;
 mod resample;
 
-pub use mel::{LogMel, MELS, mel_filters, silent_column};
+pub use mel::{LogMel, MELS, REACH, mel_filters, silent_column};
 pub use mix::LiveMix;
 pub use resample::{RateError, Resampler};
 

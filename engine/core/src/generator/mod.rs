@@ -59,6 +59,15 @@ pub trait Generator: Send {
     fn frame(&mut self, drive: &Drive) -> Result<Frame<'_>, ComputeError>;
 }
 
+/// A person, worked out: any number of generators share it.
+pub trait Prepared: Send + Sync {
+    /// A generator with state of its own.
+    ///
+    /// # Errors
+    /// A mistake in the recording.
+    fn open(&self) -> Result<Box<dyn Generator>, GeneratorError>;
+}
+
 /// Who draws.
 #[derive(Clone, Copy, Debug)]
 pub enum Method<'a> {
@@ -216,6 +225,12 @@ impl PreparedAvatar {
             size: *size,
             format: *format,
         })
+    }
+}
+
+impl Prepared for PreparedAvatar {
+    fn open(&self) -> Result<Box<dyn Generator>, GeneratorError> {
+        Ok(Box::new(self.generator()?))
     }
 }
 

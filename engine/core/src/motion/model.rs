@@ -1,13 +1,13 @@
-//! The motion stream: mel columns in, coefficients and head motion out.
+//! The motion stream: samples in, by log-mel columns; coefficients and head motion out.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::Motion;
 use super::eac::{self, COLUMNS, EacConfig, EacTensors, EacWeights, Head, TOKEN};
 use super::idle::{Idle, IdleFrame};
-use crate::audio::{COLUMNS_PER_FRAME, MELS, silent_column};
+use super::{Motion, MotionSource};
+use crate::audio::{COLUMNS_PER_FRAME, LogMel, MELS, REACH, SAMPLES_PER_FRAME, silent_column};
 use crate::compute::{Bindings, Compute, ComputeError, Executor, PlanBuilder, PlanError, Program};
 use crate::drive::{Drive, MotionFrame};
 use crate::emotion::{Eased, Emotion, EmotionTable, INTENSITY, Mood};
@@ -66,7 +66,7 @@ impl MotionNetwork {
         let mood = self.emotions.mood(Emotion::Neutral, *INTENSITY.start()).expect("weights are finite");
         let mut stream = self.stream(&mood, 0)?;
         loop {
-            if let Some(frame) = stream.push(&[silent_column(); COLUMNS_PER_FRAME])? {
+            if let Some(frame) = stream.step(&[silent_column(); COLUMNS_PER_FRAME])? {
                 return Ok(frame.drive.sigma);
             }
         }
@@ -80,6 +80,8 @@ impl MotionNetwork {
         let mut model = MotionModel {
             executor: self.program.executor(&Bindings::default())?,
             network: self.clone(),
+            mel: LogMel::new(),
+            heard: Vec::with_capacity(COLUMNS_PER_FRAME),
             mood: Eased::new(*mood),
             idle: Idle::new(seed),
             columns: std::iter::repeat_n(silent_column(), self.config.tokens * 4 + COLUMNS - 4).collect(),
@@ -92,11 +94,24 @@ impl MotionNetwork {
     }
 }
 
-/// EAC and idle motion as one stream.
+impl MotionSource for MotionNetwork {
+    fn emotions(&self) -> &EmotionTable {
+        &self.emotions
+    }
+
+    fn open(&self, mood: &Mood, seed: u64) -> Result<Box<dyn Motion>, PlanError> {
+        Ok(Box::new(self.stream(mood, seed)?))
+    }
+}
+
+/// Log-mel, EAC and idle motion as one stream.
 #[derive(Debug)]
 pub struct MotionModel {
     executor: Executor,
     network: MotionNetwork,
+    mel: LogMel,
+    /// Columns of a frame that is not complete.
+    heard: Vec<[f32; MELS]>,
     mood: Eased,
     idle: Idle,
     /// The newest mel columns, as many as a window needs.
@@ -113,18 +128,8 @@ impl MotionModel {
         self.executor.write(self.network.tensors.emotion, mood.z())?;
         self.executor.write(self.network.tensors.mu, &[mood.mu()])
     }
-}
-
-impl Motion for MotionModel {
-    fn look_ahead(&self) -> usize {
-        self.network.look_ahead
-    }
-
-    fn set_mood(&mut self, mood: &Mood, ease: Duration) {
-        self.mood.turn(*mood, ease);
-    }
-
-    fn push(&mut self, columns: &[[f32; MELS]; 4]) -> Result<Option<MotionFrame>, ComputeError> {
+    /// Hears a frame's columns (normalised, oldest first), and gives the frame that this decides: the one `look_ahead` before.
+    fn step(&mut self, columns: &[[f32; MELS]; COLUMNS_PER_FRAME]) -> Result<Option<MotionFrame>, ComputeError> {
         for column in columns {
             self.columns.pop_front();
             self.columns.push_back(*column);
@@ -161,8 +166,53 @@ impl Motion for MotionModel {
         Ok(Some(frame))
     }
 
+    /// Hears what columns there are, frame by frame.
+    fn steps(&mut self, decided: &mut dyn FnMut(MotionFrame)) -> Result<(), ComputeError> {
+        let mut heard = std::mem::take(&mut self.heard);
+        let (frames, _) = heard.as_chunks();
+        for columns in frames {
+            if let Some(frame) = self.step(columns)? {
+                decided(frame);
+            }
+        }
+        heard.drain(..COLUMNS_PER_FRAME * frames.len());
+        self.heard = heard;
+        Ok(())
+    }
+}
+
+impl Motion for MotionModel {
+    fn delay(&self) -> usize {
+        SAMPLES_PER_FRAME * self.network.look_ahead + REACH
+    }
+
+    fn set_mood(&mut self, mood: &Mood, ease: Duration) {
+        self.mood.turn(*mood, ease);
+    }
+
+    fn hear(&mut self, samples: &[f32], decided: &mut dyn FnMut(MotionFrame)) -> Result<(), ComputeError> {
+        let Self { mel, heard, .. } = self;
+        mel.push(samples, |column| heard.push(*column));
+        self.steps(decided)
+    }
+
     fn forget(&mut self) {
+        self.mel.forget();
+        self.heard.iter_mut().for_each(|column| *column = silent_column());
         self.columns.iter_mut().for_each(|column| *column = silent_column());
+    }
+
+    fn finish(&mut self, decided: &mut dyn FnMut(MotionFrame)) -> Result<(), ComputeError> {
+        let Self { mel, heard, .. } = self;
+        mel.finish(|column| heard.push(*column));
+        self.steps(decided)?;
+        // One silence a frame of look-ahead, however few frames were heard.
+        for _ in 0..self.network.look_ahead {
+            if let Some(frame) = self.step(&[silent_column(); COLUMNS_PER_FRAME])? {
+                decided(frame);
+            }
+        }
+        Ok(())
     }
 }
 
@@ -171,7 +221,7 @@ mod tests {
     use std::time::Duration;
 
     use super::{LOOK_AHEAD_MAX, MotionFrame, MotionModel, MotionNetwork};
-    use crate::audio::silent_column;
+    use crate::audio::{SAMPLES_PER_FRAME, silent_column};
     use crate::compute::Compute;
     use crate::emotion::{EASE, Emotion};
     use crate::motion::Motion as _;
@@ -182,13 +232,23 @@ mod tests {
         for look_ahead in 0..=LOOK_AHEAD_MAX {
             for heard in [1, 2, 7] {
                 let mut model = stream(look_ahead, Emotion::Neutral, 1.0);
-                let mut frames = Vec::new();
-                for _ in 0..heard {
-                    frames.extend(model.push(&[silent_column(); 4]).unwrap());
-                }
-                frames.extend(model.flush().unwrap());
-                let indices: Vec<u64> = frames.iter().map(|f| f.index).collect();
-                assert_eq!(indices, (0..heard).collect::<Vec<u64>>(), "look-ahead {look_ahead}");
+                let mut indices = Vec::new();
+                // A frame that has only begun counts.
+                model.hear(&vec![0.0; SAMPLES_PER_FRAME * heard - 3], &mut |frame| indices.push(frame.index)).unwrap();
+                model.finish(&mut |frame| indices.push(frame.index)).unwrap();
+                assert_eq!(indices, (0..heard as u64).collect::<Vec<u64>>(), "look-ahead {look_ahead}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_frame_is_decided_with_the_sample_that_the_delay_says() {
+        for look_ahead in 0..=LOOK_AHEAD_MAX {
+            let mut model = stream(look_ahead, Emotion::Neutral, 1.0);
+            let (mut decided, delay) = (0, model.delay());
+            for (samples, want) in [(SAMPLES_PER_FRAME + delay - 1, 0), (1, 1), (SAMPLES_PER_FRAME - 1, 1), (1, 2)] {
+                model.hear(&vec![0.0; samples], &mut |_| decided += 1).unwrap();
+                assert_eq!(decided, want, "look-ahead {look_ahead}");
             }
         }
     }
@@ -207,15 +267,15 @@ mod tests {
         let (mut changed, mut always) = (model(Emotion::Neutral), model(Emotion::Happy));
         let smile = |frame: Option<MotionFrame>| frame.map(|f| f.drive.beta[23]);
         for _ in 0..4 {
-            changed.push(&[silent_column(); 4]).unwrap();
-            always.push(&[silent_column(); 4]).unwrap();
+            changed.step(&[silent_column(); 4]).unwrap();
+            always.step(&[silent_column(); 4]).unwrap();
         }
         let happy = changed.network.emotions().mood(Emotion::Happy, 2.0).unwrap();
         changed.set_mood(&happy, EASE);
         let pairs: Vec<(f32, f32)> = (0..10)
             .map(|_| {
-                let changed = smile(changed.push(&[silent_column(); 4]).unwrap()).unwrap();
-                (changed, smile(always.push(&[silent_column(); 4]).unwrap()).unwrap())
+                let changed = smile(changed.step(&[silent_column(); 4]).unwrap()).unwrap();
+                (changed, smile(always.step(&[silent_column(); 4]).unwrap()).unwrap())
             })
             .collect();
         let (first, last) = (pairs[0], pairs[9]);
@@ -227,13 +287,13 @@ mod tests {
     fn without_an_ease_the_next_frame_is_there_to_the_bit() {
         let (mut changed, mut always) = (model(Emotion::Neutral), model(Emotion::Happy));
         for _ in 0..4 {
-            changed.push(&[silent_column(); 4]).unwrap();
-            always.push(&[silent_column(); 4]).unwrap();
+            changed.step(&[silent_column(); 4]).unwrap();
+            always.step(&[silent_column(); 4]).unwrap();
         }
         let happy = changed.network.emotions().mood(Emotion::Happy, 2.0).unwrap();
         changed.set_mood(&happy, Duration::ZERO);
         for _ in 0..3 {
-            let [a, b] = [&mut changed, &mut always].map(|model| model.push(&[silent_column(); 4]).unwrap());
+            let [a, b] = [&mut changed, &mut always].map(|model| model.step(&[silent_column(); 4]).unwrap());
             assert_eq!(a, b);
         }
     }
@@ -242,7 +302,7 @@ mod tests {
     fn a_stronger_mood_has_a_larger_sigma_and_rest_is_the_least() {
         let sigma = |emotion, mu| {
             let mut model = stream(0, emotion, mu);
-            model.push(&[silent_column(); 4]).unwrap().unwrap().drive.sigma
+            model.step(&[silent_column(); 4]).unwrap().unwrap().drive.sigma
         };
         for emotion in Emotion::ALL {
             let [natural, strong, strongest] = [1.0, 2.0, 3.0].map(|mu| sigma(emotion, mu));
@@ -258,12 +318,12 @@ mod tests {
             std::array::from_fn(|c| std::array::from_fn(|m| 0.5 + 0.4 * ((c * 7 + m * 3) as f32).sin()));
         let (mut forgets, mut silent) = (model(Emotion::Neutral), model(Emotion::Neutral));
         for _ in 0..20 {
-            forgets.push(&noise).unwrap();
-            silent.push(&[silent_column(); 4]).unwrap();
+            forgets.step(&noise).unwrap();
+            silent.step(&[silent_column(); 4]).unwrap();
         }
         forgets.forget();
-        let a = forgets.push(&[silent_column(); 4]).unwrap().unwrap();
-        let b = silent.push(&[silent_column(); 4]).unwrap().unwrap();
+        let a = forgets.step(&[silent_column(); 4]).unwrap().unwrap();
+        let b = silent.step(&[silent_column(); 4]).unwrap().unwrap();
         // The mouth; idle motion has heard the voice and may nod.
         assert_eq!(a.drive.beta[24..41], b.drive.beta[24..41]);
     }

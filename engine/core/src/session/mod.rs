@@ -31,7 +31,7 @@ use crate::compute::ComputeError;
 use crate::drive::Drive;
 use crate::emotion::Mood;
 use crate::generator::{Frame, Generator};
-use crate::motion::Motion;
+use crate::motion::{Mirror, Mirrored, Motion};
 use crate::pipeline::{MOTION_FPS, SpeechToMotion};
 use crate::timing::{Clock, StageTimes};
 
@@ -53,8 +53,10 @@ pub const FRAME_SAMPLES: u64 = CLOCK_RATE / MOTION_FPS as u64;
 pub const FRAMES_IN_FLIGHT: usize = 1;
 /// How far the clock stays behind `now` where it does not wait for a microphone.
 const LAG: Duration = Duration::from_millis(20);
-/// Sound after its end that the last mel column of a frame reaches into: 560 samples at 16 kHz, and the resampler's filter.
-const HEARING_REACH: u64 = 3 * 560 + 96;
+/// What the resampler holds back, in samples of the clock.
+const RESAMPLING: u64 = 96;
+/// Samples of the clock in one that the motion model hears.
+const DOWN: u64 = CLOCK_RATE / crate::audio::RATE as u64;
 /// A clock that is this far behind jumps: the machine slept or is too slow, and what was missed is not made up for.
 const STALL: Duration = Duration::from_millis(400);
 /// Frames that are decided at a time before the caller gets to draw.
@@ -71,12 +73,14 @@ const FORGOTTEN: Duration = Duration::from_secs(2);
 /// See the module's text.
 pub struct Session {
     speech: SpeechToMotion,
+    mirror: Mirror,
     generator: Box<dyn Generator>,
     microphone: JitterBuffer,
     queue: SpeechQueue,
     voice: VoiceLine,
     clock: u64,
-    look_ahead: u64,
+    /// Sound after a frame's own that decides it, in samples.
+    delay: u64,
     /// How long drawing and encoding take, and how much sooner than the picture the voice should leave, in samples.
     work: u64,
     lead: u64,
@@ -110,15 +114,18 @@ impl Session {
     /// # Errors
     /// Never in practice: 48 kHz can be converted to 16 kHz.
     pub fn new(motion: Box<dyn Motion>, generator: Box<dyn Generator>) -> Result<Self, RateError> {
-        let look_ahead = motion.look_ahead() as u64;
+        let mirror = Mirror::default();
+        let motion = Box::new(Mirrored::new(motion, mirror.clone()));
+        let delay = motion.delay() as u64 * DOWN + RESAMPLING;
         Ok(Self {
             speech: SpeechToMotion::live(CLOCK_RATE as usize, motion, MOTION_FPS)?,
+            mirror,
             generator,
             microphone: JitterBuffer::new(),
             queue: SpeechQueue::default(),
             voice: VoiceLine::new(),
             clock: 0,
-            look_ahead,
+            delay,
             work: samples(Duration::from_millis(25)),
             lead: samples(Duration::from_millis(40)),
             frames: VecDeque::with_capacity(FRAMES_IN_FLIGHT + 1),
@@ -185,6 +192,11 @@ impl Session {
         self.speech.set_mood(mood, ease);
     }
 
+    /// Where a camera's faces are left: the session shows them while they come.
+    pub fn mirror(&self) -> Mirror {
+        self.mirror.clone()
+    }
+
     /// Another face from the next frame on.
     pub fn set_avatar(&mut self, generator: Box<dyn Generator>) {
         self.generator = generator;
@@ -219,8 +231,8 @@ impl Session {
     }
 
     fn voice_delay_samples(&self) -> u64 {
-        // A frame is decided when its own sound, its look-ahead and the reach of its last mel column have been heard.
-        (FRAME_SAMPLES * (1 + self.look_ahead) + HEARING_REACH + self.work).saturating_sub(self.lead)
+        // A frame is decided when its own sound, and what the motion model wants to hear after it, have been heard.
+        (FRAME_SAMPLES + self.delay + self.work).saturating_sub(self.lead)
     }
 
     /// What is to be done at `now`: voice and news before pictures, and only when all of it has been given out what the time since then brings.

@@ -4,22 +4,24 @@
 //! The networks are MediaPipe's (Google, Apache-2.0; `weights/track.md`), recorded over our kernels. Positions are pixels of the picture with centres at +½,
 //! and what shrinks is averaged: so results differ by half a pixel from those of programs that sample otherwise.
 //!
-//! ```no_run
-//! # fn main() -> Result<(), Box<dyn std::error::Error>> {
-//! # let (compute, frames) = (vultus::compute::Compute::Cpu, Vec::<Vec<u8>>::new());
-//! # let file = |_: &str| -> vultus::weights::WeightReader { unimplemented!() };
-//! use vultus::track::{Detector, Mesh, Picture, Range, Tracker};
+//! ```
+//! use std::error::Error;
 //!
-//! let near = Detector::new(&compute, Range::Short, file(Range::Short.file()))?;
-//! let far = Detector::new(&compute, Range::Full, file(Range::Full.file()))?;
-//! let mut tracker = Tracker::new(vec![near, far], Mesh::new(&compute, file(Mesh::FILE))?);
-//! for rgb in &frames {
-//!     if let Some(face) = tracker.next(&Picture::new(rgb, 640, 480))? {
-//!         let [x, y, _] = face.points[1]; // the tip of the nose
+//! use vultus::compute::Compute;
+//! use vultus::track::{Detector, Mesh, Picture, Range, Tracker};
+//! use vultus::weights::WeightReader;
+//!
+//! fn follow(compute: Compute, file: impl Fn(&str) -> WeightReader, frames: &[Vec<u8>]) -> Result<(), Box<dyn Error>> {
+//!     let near = Detector::new(&compute, Range::Short, file(Range::Short.file()))?;
+//!     let far = Detector::new(&compute, Range::Full, file(Range::Full.file()))?;
+//!     let mut tracker = Tracker::new(vec![near, far], Mesh::new(&compute, file(Mesh::FILE))?);
+//!     for rgb in frames {
+//!         if let Some(face) = tracker.next(&Picture::new(rgb, 640, 480))? {
+//!             let [x, y, _] = face.points[1]; // the tip of the nose
+//!         }
 //!     }
+//!     Ok(())
 //! }
-//! # Ok(())
-//! # }
 //! ```
 
 pub mod detector;

@@ -120,9 +120,18 @@ impl Rooms {
         let ear = Box::new(Ear { hub: Arc::clone(&hub), notices: self.notices().clone(), end: Box::new(end) });
         let broadcast = Sink::Packet(Box::new(Broadcast(Arc::clone(&hub))));
         let recording = self.record.as_deref().and_then(|to| record::start(to, &id, studio.size(), self.notices()));
+        let recorded = recording.is_some();
         let sinks = [broadcast].into_iter().chain(recording);
         let live = LiveSession::start(session, studio.size(), ear, sinks).map_err(|error| failed(error.into()))?;
-        let room = Arc::new(Room::new(id.clone(), live, Arc::clone(&hub), Arc::clone(studio), look, self.me.clone()));
+        let room = Arc::new(Room::new(
+            id.clone(),
+            live,
+            Arc::clone(&hub),
+            Arc::clone(studio),
+            look,
+            recorded,
+            self.me.clone(),
+        ));
         let hold = room.hold();
         {
             let mut rooms = lock(&self.rooms);

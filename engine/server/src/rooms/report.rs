@@ -27,6 +27,7 @@ impl Room {
             "emotion": look.emotion,
             "intensity": look.mood.mu(),
             "peers": peers,
+            "recording": self.is_recorded(),
             "speaking": status.speaking,
             "hearing": status.hearing,
             "queued_ms": status.queued.as_millis() as u64,

@@ -42,6 +42,7 @@ pub struct Room {
     pub(super) hub: Arc<Hub>,
     studio: Arc<Studio>,
     look: Mutex<Look>,
+    recorded: bool,
     lead: Mutex<Duration>,
     holders: Mutex<Holders>,
     pub(super) keeper: Weak<dyn Keeper>,
@@ -111,6 +112,7 @@ impl Room {
         hub: Arc<Hub>,
         studio: Arc<Studio>,
         look: Look,
+        recorded: bool,
         keeper: Weak<dyn Keeper>,
     ) -> Self {
         Self {
@@ -119,6 +121,7 @@ impl Room {
             hub,
             studio,
             look: Mutex::new(look),
+            recorded,
             lead: Mutex::new(LEAD),
             holders: Mutex::new(Holders { count: 0, speaker: None, last: 0, left: Instant::now() }),
             keeper,
@@ -145,6 +148,11 @@ impl Room {
     /// How the face is meant to look now.
     pub fn look(&self) -> Look {
         lock(&self.look).clone()
+    }
+
+    /// Whether it goes to a file: who is in it is told.
+    pub fn is_recorded(&self) -> bool {
+        self.recorded
     }
 
     pub(super) fn lead(&self) -> Duration {
@@ -183,7 +191,7 @@ impl Room {
         self.studio.knows(name).map_err(|sentence| Refusal::new(StatusCode::NOT_FOUND, sentence))?;
         let failed = |error| Refusal::internal(self.notices(), "working the avatar out", error);
         let generator = self.studio.generator(name).map_err(failed)?;
-        self.live()?.set_avatar(Box::new(generator)).map_err(busy)?;
+        self.live()?.set_avatar(generator).map_err(busy)?;
         name.clone_into(&mut lock(&self.look).avatar);
         self.hub.tell(RoomEvent::Changed);
         Ok(())

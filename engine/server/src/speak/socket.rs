@@ -363,6 +363,7 @@ impl Channel {
             "emotion": look.emotion,
             "intensity": look.mood.mu(),
             "avatar": look.avatar,
+            "recording": self.room.is_recorded(),
         });
         self.send(&state).await
     }

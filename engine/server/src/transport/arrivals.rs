@@ -4,18 +4,16 @@
 //! microphone is heard here, after decryption and before the stack looks for whose packet it is: whatever has the payload type that was
 //! agreed on is microphone.
 
-use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
-use rtc::interceptor::{Interceptor, Packet, Registry, Slot, StreamInfo, TaggedPacket};
-use rtc::sansio::Protocol;
-use rtc::shared::error::Error;
+use rtc::interceptor::{Packet, Registry, TaggedPacket};
 use tokio::sync::mpsc;
 use vultus_native::media::OpusPacket;
 
 use super::events::PeerEvents;
+use super::layer::{self, Layer};
 
 /// Packets of a microphone that wait to be decoded, more than a second. When it is full, the newest is dropped.
 const MICROPHONE: usize = 128;
@@ -75,30 +73,18 @@ pub(super) async fn hear(mut packets: mpsc::Receiver<Arrival>, events: Arc<dyn P
 
 /// Adds itself to the end of a peer's interceptors. `microphone` is the payload type to listen to, and where its packets go.
 pub(super) fn listen(registry: Registry, life: Arc<Life>, microphone: Option<(u8, mpsc::Sender<Arrival>)>) -> Registry {
-    registry.with(Slot::from(15_000), Arrivals { life, microphone, read: VecDeque::new(), write: VecDeque::new() })
+    layer::with(registry, 15_000, Arrivals { life, microphone })
 }
 
 struct Arrivals {
     life: Arc<Life>,
     microphone: Option<(u8, mpsc::Sender<Arrival>)>,
-    read: VecDeque<TaggedPacket>,
-    write: VecDeque<TaggedPacket>,
 }
 
-impl Protocol<TaggedPacket, TaggedPacket, ()> for Arrivals {
-    type Rout = TaggedPacket;
-    type Wout = TaggedPacket;
-    type Eout = ();
-    type Error = Error;
-    type Time = Instant;
-
-    fn handle_read(&mut self, message: TaggedPacket) -> Result<(), Error> {
+impl Layer for Arrivals {
+    fn arrives(&mut self, message: TaggedPacket) -> Option<TaggedPacket> {
         self.life.sign(message.now);
-        let Packet::Rtp(packet) = &message.message.packet else {
-            self.read.push_back(message);
-            return Ok(());
-        };
-        // Media that nobody asked for ends here, so that the stack has no track of it to fill.
+        let Packet::Rtp(packet) = &message.message.packet else { return Some(message) };
         let header = &packet.header;
         if let Some((_, queue)) = self.microphone.as_ref().filter(|(payload, _)| *payload == header.payload_type)
             // Empty packets only probe the path.
@@ -107,28 +93,9 @@ impl Protocol<TaggedPacket, TaggedPacket, ()> for Arrivals {
             let (source, sequence, timestamp) = (header.ssrc, header.sequence_number, header.timestamp);
             let _ = queue.try_send(Arrival { source, sequence, timestamp, data: packet.payload.clone() });
         }
-        Ok(())
+        // Media that nobody asked for ends here, so that the stack has no track of it to fill.
+        None
     }
-
-    fn poll_read(&mut self) -> Option<TaggedPacket> {
-        self.read.pop_front()
-    }
-
-    fn handle_write(&mut self, message: TaggedPacket) -> Result<(), Error> {
-        self.write.push_back(message);
-        Ok(())
-    }
-
-    fn poll_write(&mut self) -> Option<TaggedPacket> {
-        self.write.pop_front()
-    }
-}
-
-impl Interceptor for Arrivals {
-    fn bind_local_stream(&mut self, _: &StreamInfo) {}
-    fn unbind_local_stream(&mut self, _: &StreamInfo) {}
-    fn bind_remote_stream(&mut self, _: &StreamInfo) {}
-    fn unbind_remote_stream(&mut self, _: &StreamInfo) {}
 }
 
 #[cfg(test)]
@@ -148,28 +115,22 @@ mod tests {
     fn the_microphone_is_what_has_its_payload_type() {
         let (start, (queue, mut packets)) = (Instant::now(), microphone_queue());
         let life = Arc::new(Life::new(start));
-        let mut arrivals = Arrivals {
-            life: life.clone(),
-            microphone: Some((111, queue)),
-            read: VecDeque::new(),
-            write: VecDeque::new(),
-        };
+        let mut arrivals = Arrivals { life: life.clone(), microphone: Some((111, queue)) };
         let later = start + Duration::from_secs(7);
         for (ssrc, payload_type, payload) in
             [(1, 111, &[1][..]), (1, 111, &[]), (1, 96, &[2]), (2, 111, &[3]), (0, 111, &[4])]
         {
-            arrivals.handle_read(packet(later, ssrc, payload_type, payload)).unwrap();
+            assert!(arrivals.arrives(packet(later, ssrc, payload_type, payload)).is_none(), "media end here");
         }
         let heard: Vec<(u32, Bytes)> =
             std::iter::from_fn(|| packets.try_recv().ok()).map(|p| (p.source, p.data)).collect();
         let bytes = |byte| Bytes::from_static(byte);
         assert_eq!(heard, [(1, bytes(&[1])), (2, bytes(&[3])), (0, bytes(&[4]))]);
-        assert!(arrivals.poll_read().is_none(), "media end here");
         assert_eq!(*life.last(), later);
         life.sign(start);
         assert_eq!(*life.last(), later, "time does not go back");
         for _ in 0..1000 {
-            arrivals.handle_read(packet(later, 1, 111, &[1])).unwrap();
+            arrivals.arrives(packet(later, 1, 111, &[1]));
         }
         assert_eq!(packets.len(), MICROPHONE);
     }

@@ -1,19 +1,17 @@
 //! What a peer says about the pictures it gets: key frames it wants, packets it misses, and how much its path carries.
 
-use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use rtc::interceptor::{
-    BandwidthEstimator, CongestionControlBuilder, EstimatorStats, Gcc, Interceptor, Packet, PacketReport, Registry,
-    Slot, StreamInfo, TaggedPacket, TwccSenderBuilder,
+    BandwidthEstimator, CongestionControlBuilder, EstimatorStats, Gcc, Packet, PacketReport, Registry, Slot,
+    TaggedPacket, TwccSenderBuilder,
 };
 use rtc::rtcp::payload_feedbacks::full_intra_request::FullIntraRequest;
 use rtc::rtcp::payload_feedbacks::picture_loss_indication::PictureLossIndication;
-use rtc::sansio::Protocol;
-use rtc::shared::error::Error;
 
 use super::events::PeerEvents;
+use super::layer::{self, Layer};
 use super::queue::Queue;
 use super::rate::Bucket;
 use super::repair::Repairs;
@@ -38,12 +36,10 @@ const KEY_FRAMES: (f32, f32) = (5.0, 1.0);
 /// Adds all of it to the chain of a peer's interceptors. There is no pacer: it would hold a key frame back for longer than its burst does harm.
 pub(super) fn listen(registry: Registry, events: &Arc<dyn PeerEvents>) -> Registry {
     let estimate = Estimate::new(events.clone());
-    registry
-        .with(Slot::from(500), Reports::new())
+    let registry = layer::with(registry, 500, Reports::new())
         .with(Slot::CongestionControl, CongestionControlBuilder::new(estimate).build())
-        .with(Slot::TwccSender, TwccSenderBuilder::new().build())
-        .with(Slot::from(3_500), Repairs::new())
-        .with(Slot::from(14_000), KeyFrames::new(events.clone()))
+        .with(Slot::TwccSender, TwccSenderBuilder::new().build());
+    layer::with(layer::with(registry, 3_500, Repairs::new()), 14_000, KeyFrames::new(events.clone()))
 }
 
 /// The least of what Google's congestion control and the path's queue allow, by the arrival times that the browser reports (transport-cc).
@@ -112,14 +108,12 @@ struct KeyFrames {
     events: Arc<dyn PeerEvents>,
     last: Option<Instant>,
     bucket: Bucket,
-    read: VecDeque<TaggedPacket>,
-    write: VecDeque<TaggedPacket>,
 }
 
 impl KeyFrames {
     fn new(events: Arc<dyn PeerEvents>) -> KeyFrames {
         let bucket = Bucket::new(KEY_FRAMES.0, KEY_FRAMES.1);
-        KeyFrames { events, last: None, bucket, read: VecDeque::new(), write: VecDeque::new() }
+        KeyFrames { events, last: None, bucket }
     }
 
     /// Whether a request that comes now is granted.
@@ -133,14 +127,8 @@ impl KeyFrames {
     }
 }
 
-impl Protocol<TaggedPacket, TaggedPacket, ()> for KeyFrames {
-    type Rout = TaggedPacket;
-    type Wout = TaggedPacket;
-    type Eout = ();
-    type Error = Error;
-    type Time = Instant;
-
-    fn handle_read(&mut self, message: TaggedPacket) -> Result<(), Error> {
+impl Layer for KeyFrames {
+    fn arrives(&mut self, message: TaggedPacket) -> Option<TaggedPacket> {
         if let Packet::Rtcp(packets) = &message.message.packet {
             let wanted = packets
                 .iter()
@@ -150,29 +138,8 @@ impl Protocol<TaggedPacket, TaggedPacket, ()> for KeyFrames {
                 self.events.key_frame_wanted();
             }
         }
-        self.read.push_back(message);
-        Ok(())
+        Some(message)
     }
-
-    fn poll_read(&mut self) -> Option<TaggedPacket> {
-        self.read.pop_front()
-    }
-
-    fn handle_write(&mut self, message: TaggedPacket) -> Result<(), Error> {
-        self.write.push_back(message);
-        Ok(())
-    }
-
-    fn poll_write(&mut self) -> Option<TaggedPacket> {
-        self.write.pop_front()
-    }
-}
-
-impl Interceptor for KeyFrames {
-    fn bind_local_stream(&mut self, _: &StreamInfo) {}
-    fn unbind_local_stream(&mut self, _: &StreamInfo) {}
-    fn bind_remote_stream(&mut self, _: &StreamInfo) {}
-    fn unbind_remote_stream(&mut self, _: &StreamInfo) {}
 }
 
 #[cfg(test)]

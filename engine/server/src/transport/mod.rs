@@ -14,6 +14,7 @@ mod events;
 mod feedback;
 mod gate;
 mod lane;
+mod layer;
 mod mux;
 mod peer;
 mod port;

@@ -3,15 +3,14 @@
 //! The stack answers every entry of every NACK, so a peer that asks for everything again and again gets hundreds of times of what it sends, at the
 //! cost of all. Here a packet goes again only if it was sent, after a pause, a few times, and within a share of what was sent anyway.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::HashMap;
 use std::time::{Duration, Instant};
 
-use rtc::interceptor::{Attribute, Interceptor, Packet, StreamInfo, TaggedPacket};
+use rtc::interceptor::{Attribute, Packet, TaggedPacket};
 use rtc::rtcp::transport_feedbacks::transport_layer_nack::{NackPair, TransportLayerNack};
-use rtc::sansio::Protocol;
-use rtc::shared::error::Error;
 use rtc::shared::marshal::MarshalSize;
 
+use super::layer::Layer;
 use super::rate::Bucket;
 
 /// Between two answers for the same packet: about a round trip. A browser that asks sooner has not seen the first one yet.
@@ -29,8 +28,6 @@ const KEPT: usize = 1024;
 pub(super) struct Repairs {
     streams: HashMap<u32, Vec<Sent>>,
     budget: Bucket,
-    read: VecDeque<TaggedPacket>,
-    write: VecDeque<TaggedPacket>,
 }
 
 #[derive(Clone, Default)]
@@ -44,12 +41,7 @@ struct Sent {
 
 impl Repairs {
     pub(super) fn new() -> Repairs {
-        Repairs {
-            streams: HashMap::new(),
-            budget: Bucket::new(BURST, 0.0),
-            read: VecDeque::new(),
-            write: VecDeque::new(),
-        }
+        Repairs { streams: HashMap::new(), budget: Bucket::new(BURST, 0.0) }
     }
 
     fn note(&mut self, source: u32, sequence: u16, size: usize) {
@@ -79,14 +71,8 @@ impl Repairs {
     }
 }
 
-impl Protocol<TaggedPacket, TaggedPacket, ()> for Repairs {
-    type Rout = TaggedPacket;
-    type Wout = TaggedPacket;
-    type Eout = ();
-    type Error = Error;
-    type Time = Instant;
-
-    fn handle_read(&mut self, mut message: TaggedPacket) -> Result<(), Error> {
+impl Layer for Repairs {
+    fn arrives(&mut self, mut message: TaggedPacket) -> Option<TaggedPacket> {
         if let Packet::Rtcp(packets) = &mut message.message.packet {
             for packet in packets.iter_mut() {
                 let Some(nack) = packet.as_any().downcast_ref::<TransportLayerNack>() else { continue };
@@ -94,40 +80,24 @@ impl Protocol<TaggedPacket, TaggedPacket, ()> for Repairs {
                 *packet = Box::new(TransportLayerNack { nacks, ..*nack });
             }
         }
-        self.read.push_back(message);
-        Ok(())
+        Some(message)
     }
 
-    fn poll_read(&mut self) -> Option<TaggedPacket> {
-        self.read.pop_front()
-    }
-
-    fn handle_write(&mut self, message: TaggedPacket) -> Result<(), Error> {
+    fn leaves(&mut self, message: &TaggedPacket) {
         if let Packet::Rtp(packet) = &message.message.packet
             && !message.message.attributes.iter().any(|attribute| matches!(attribute, Attribute::Retransmission))
         {
             self.note(packet.header.ssrc, packet.header.sequence_number, packet.marshal_size());
         }
-        self.write.push_back(message);
-        Ok(())
     }
 
-    fn poll_write(&mut self) -> Option<TaggedPacket> {
-        self.write.pop_front()
+    fn sends(&mut self, source: u32, begins: bool) {
+        if begins {
+            self.streams.insert(source, vec![Sent::default(); KEPT]);
+        } else {
+            self.streams.remove(&source);
+        }
     }
-}
-
-impl Interceptor for Repairs {
-    fn bind_local_stream(&mut self, info: &StreamInfo) {
-        self.streams.insert(info.ssrc, vec![Sent::default(); KEPT]);
-    }
-
-    fn unbind_local_stream(&mut self, info: &StreamInfo) {
-        self.streams.remove(&info.ssrc);
-    }
-
-    fn bind_remote_stream(&mut self, _: &StreamInfo) {}
-    fn unbind_remote_stream(&mut self, _: &StreamInfo) {}
 }
 
 #[cfg(test)]
@@ -140,7 +110,7 @@ mod tests {
     /// After `count` packets, the first with number 0.
     fn repairs(count: u16) -> Repairs {
         let mut repairs = Repairs::new();
-        repairs.bind_local_stream(&StreamInfo { ssrc: SOURCE, ..StreamInfo::default() });
+        repairs.sends(SOURCE, true);
         (0..count).for_each(|sequence| repairs.note(SOURCE, sequence, SIZE));
         repairs
     }

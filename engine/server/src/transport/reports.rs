@@ -3,10 +3,9 @@
 //! What a peer signs may still be nonsense. A transport-wide report of thirty bytes can speak of a hundred thousand packets, for each of which the
 //! stack makes an entry; kinds that were never negotiated are understood by it all the same.
 
-use std::collections::VecDeque;
 use std::time::Instant;
 
-use rtc::interceptor::{Interceptor, Packet, StreamInfo, TaggedPacket};
+use rtc::interceptor::{Packet, TaggedPacket};
 use rtc::rtcp::Packet as Report;
 use rtc::rtcp::payload_feedbacks::full_intra_request::FullIntraRequest;
 use rtc::rtcp::payload_feedbacks::picture_loss_indication::PictureLossIndication;
@@ -14,9 +13,8 @@ use rtc::rtcp::receiver_report::ReceiverReport;
 use rtc::rtcp::sender_report::SenderReport;
 use rtc::rtcp::transport_feedbacks::transport_layer_cc::{PacketStatusChunk, TransportLayerCc};
 use rtc::rtcp::transport_feedbacks::transport_layer_nack::TransportLayerNack;
-use rtc::sansio::Protocol;
-use rtc::shared::error::Error;
 
+use super::layer::Layer;
 use super::rate::Bucket;
 
 /// Packets that one transport-wide report may speak of: some seconds of what is sent at most.
@@ -29,13 +27,11 @@ const WEIGHT: f32 = 64.0;
 /// An interceptor that lets through what browsers send and the stack needs.
 pub(super) struct Reports {
     bucket: Bucket,
-    read: VecDeque<TaggedPacket>,
-    write: VecDeque<TaggedPacket>,
 }
 
 impl Reports {
     pub(super) fn new() -> Reports {
-        Reports { bucket: Bucket::new(REPORTS.0, REPORTS.1), read: VecDeque::new(), write: VecDeque::new() }
+        Reports { bucket: Bucket::new(REPORTS.0, REPORTS.1) }
     }
 
     /// Strikes out what is not listened to. False if nothing is left.
@@ -70,42 +66,15 @@ fn packets(chunk: &PacketStatusChunk) -> usize {
     }
 }
 
-impl Protocol<TaggedPacket, TaggedPacket, ()> for Reports {
-    type Rout = TaggedPacket;
-    type Wout = TaggedPacket;
-    type Eout = ();
-    type Error = Error;
-    type Time = Instant;
-
-    fn handle_read(&mut self, mut message: TaggedPacket) -> Result<(), Error> {
-        if let Packet::Rtcp(reports) = &mut message.message.packet
-            && !self.keep(message.now, reports)
-        {
-            return Ok(());
-        }
-        self.read.push_back(message);
-        Ok(())
+impl Layer for Reports {
+    fn arrives(&mut self, mut message: TaggedPacket) -> Option<TaggedPacket> {
+        let now = message.now;
+        let nothing_left = match &mut message.message.packet {
+            Packet::Rtcp(reports) => !self.keep(now, reports),
+            _ => false,
+        };
+        (!nothing_left).then_some(message)
     }
-
-    fn poll_read(&mut self) -> Option<TaggedPacket> {
-        self.read.pop_front()
-    }
-
-    fn handle_write(&mut self, message: TaggedPacket) -> Result<(), Error> {
-        self.write.push_back(message);
-        Ok(())
-    }
-
-    fn poll_write(&mut self) -> Option<TaggedPacket> {
-        self.write.pop_front()
-    }
-}
-
-impl Interceptor for Reports {
-    fn bind_local_stream(&mut self, _: &StreamInfo) {}
-    fn unbind_local_stream(&mut self, _: &StreamInfo) {}
-    fn bind_remote_stream(&mut self, _: &StreamInfo) {}
-    fn unbind_remote_stream(&mut self, _: &StreamInfo) {}
 }
 
 #[cfg(test)]

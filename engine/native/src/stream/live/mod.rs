@@ -21,6 +21,7 @@ use std::{io, thread};
 use super::RenderError;
 use vultus::emotion::Mood;
 use vultus::generator::Generator;
+use vultus::motion::Mirror;
 use vultus::session::{CLOCK_RATE, SPEECH_CAPACITY_SECS, Session, SessionCounts};
 use vultus::timing::StageSummary;
 use worker::Worker;
@@ -95,6 +96,7 @@ struct Shared {
 pub struct LiveSession {
     commands: Option<SyncSender<Command>>,
     shared: Arc<Shared>,
+    mirror: Mirror,
     thread: Option<JoinHandle<()>>,
 }
 
@@ -110,13 +112,18 @@ impl LiveSession {
         sinks: impl IntoIterator<Item = Sink>,
     ) -> Result<Self, RenderError> {
         let (commands, inbox) = sync_channel(COMMANDS);
-        let shared = Arc::new(Shared::default());
+        let (shared, mirror) = (Arc::new(Shared::default()), session.mirror());
         let worker = Worker::new(session, size, listener, sinks, Arc::clone(&shared))?;
         let thread = thread::Builder::new()
             .name("vultus-session".into())
             .spawn(move || worker.work(&inbox))
             .map_err(|cause: io::Error| RenderError::NoThread(cause.to_string()))?;
-        Ok(Self { commands: Some(commands), shared, thread: Some(thread) })
+        Ok(Self { commands: Some(commands), shared, mirror, thread: Some(thread) })
+    }
+
+    /// Where a camera's faces are left: not a command, since only the latest counts.
+    pub fn mirror(&self) -> &Mirror {
+        &self.mirror
     }
 
     /// Microphone sound, mono at 48 kHz, that arrived just now. Never blocks; sound that finds the queue full is dropped.

@@ -69,7 +69,12 @@ impl Recording {
     /// The file is there already or cannot be made; no thread could be started.
     pub fn create(file: &Path, side: usize, ended: impl FnOnce(Recorded) + Send + 'static) -> Result<Self, MediaError> {
         let failed = |cause| MediaError::write(file, cause);
-        let out = OpenOptions::new().write(true).create_new(true).open(file).map_err(failed)?;
+        let mut options = OpenOptions::new();
+        options.write(true).create_new(true);
+        // Whoever may read the folder need not have been in the call.
+        #[cfg(unix)]
+        std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+        let out = options.open(file).map_err(failed)?;
         let end = out.try_clone().map_err(failed)?;
         let mut film = Fragments::new(BufWriter::new(out), side).map_err(failed)?;
         let (units, inbox) = sync_channel(WAITING);
