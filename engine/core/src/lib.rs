@@ -80,6 +80,7 @@ pub mod compute;
 pub mod drive;
 pub mod emotion;
 pub mod face;
+pub mod fit;
 pub mod generator;
 pub mod motion;
 mod nn;
