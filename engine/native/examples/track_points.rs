@@ -1,8 +1,8 @@
-//! Where the tracker sees the face in pictures: `track_points OUT.json [--looks 8] PICTURE|AVATAR|FOLDER …`, for `train/track/correspond.py` and for looking.
+//! Where the tracker sees the face in pictures: `track_points OUT.json [--looks 8] PICTURE|AVATAR|FOLDER …`, for `train/track/correspond.py` and
+//! `benches/examples/fit.rs`.
 //!
-//! Of each picture with a face, by its path: `size` (width, height), `presence`, `points` (478, 2) in pixels, centres at +½, the median of so many looks at
-//! slightly other squares, every second one of the mirror image; `spread`, their mean standard deviation in pixels. Points of the mirror image are those of
-//! `weights/fit_points.safetensors`, unless `--plain` leaves them out and gives `mirrored` (478, 2) by itself: that is how the file is made.
+//! Of each picture with a face, by its path: `size` (width, height), `presence`, `points` (478, 2) in pixels, centres at +½, the median of half of the looks, at
+//! slightly other squares each, and `mirrored` (478, 2), the median of the other half: those of the mirror image, turned back, numbered as it has them there.
 #![allow(clippy::print_stdout, reason = "a tool that reports to its user")]
 
 use std::collections::BTreeMap;
@@ -11,18 +11,14 @@ use std::path::{Path, PathBuf};
 use image::RgbImage;
 use serde_json::{Value, json};
 use vultus::compute::Compute;
-use vultus::face::FaceModel;
-use vultus::fit::Fitter;
 use vultus::track::{Detector, Mesh, Picture, Range, Roi, Tracker};
-use vultus_native::assets::{self, Assets};
+use vultus_native::assets::Assets;
 
 type Error = Box<dyn std::error::Error>;
 
 struct Looker {
     tracker: Tracker,
     mesh: Mesh,
-    /// Which point is which in the mirror image.
-    mirror: Option<Vec<usize>>,
     looks: usize,
 }
 
@@ -53,37 +49,24 @@ impl Looker {
                 other.push(points);
             }
         }
-        let round = |v: f32| (f64::from(v) * 1e3).round() / 1e3;
-        let list = |all: &[Vec<[f32; 3]>]| -> Vec<[f64; 2]> {
-            let middle = |k: usize, c: usize| {
-                let mut values: Vec<f32> = all.iter().map(|points| points[k][c]).collect();
-                values.sort_by(f32::total_cmp);
-                let n = values.len();
-                round(0.5 * (values[(n - 1) / 2] + values[n / 2]))
-            };
-            (0..all[0].len()).map(|k| [middle(k, 0), middle(k, 1)]).collect()
-        };
-        let mut said = json!({ "size": [width, height], "presence": face.presence });
-        match &self.mirror {
-            None => {
-                said["points"] = json!(list(&plain));
-                said["mirrored"] = json!(list(&other));
-            }
-            Some(mirror) => {
-                plain.extend(other.iter().map(|points| mirror.iter().map(|k| points[*k]).collect()));
-                said["points"] = json!(list(&plain));
-                let spread = |k: usize, c: usize| {
-                    let values = || plain.iter().map(|points| points[k][c]);
-                    let n = plain.len() as f32;
-                    let mean = values().sum::<f32>() / n;
-                    (values().map(|v| (v - mean).powi(2)).sum::<f32>() / n).sqrt()
-                };
-                let all: f32 = (0..mirror.len()).map(|k| spread(k, 0) + spread(k, 1)).sum();
-                said["spread"] = json!(round(all / (2 * mirror.len()) as f32));
-            }
-        }
-        Ok(Some(said))
+        Ok(Some(json!({
+            "size": [width, height],
+            "presence": face.presence,
+            "points": medians(&plain),
+            "mirrored": medians(&other),
+        })))
     }
+}
+
+/// (478, 2), to a thousandth.
+fn medians(all: &[Vec<[f32; 3]>]) -> Vec<[f64; 2]> {
+    let median = |k: usize, c: usize| {
+        let mut values: Vec<f32> = all.iter().map(|points| points[k][c]).collect();
+        values.sort_by(f32::total_cmp);
+        let n = values.len();
+        (500.0 * f64::from(values[(n - 1) / 2] + values[n / 2])).round() / 1e3
+    };
+    (0..all[0].len()).map(|k| [median(k, 0), median(k, 1)]).collect()
 }
 
 fn pictures(path: &Path, into: &mut Vec<PathBuf>) -> Result<(), Error> {
@@ -106,13 +89,12 @@ fn pictures(path: &Path, into: &mut Vec<PathBuf>) -> Result<(), Error> {
 }
 
 fn main() -> Result<(), Error> {
-    let (mut looks, mut plain) = (8, false);
+    let mut looks = 8;
     let mut words = Vec::new();
     let mut args = std::env::args().skip(1);
     while let Some(a) = args.next() {
         match a.as_str() {
             "--looks" => looks = args.next().ok_or("--looks N")?.parse::<usize>()?.max(2),
-            "--plain" => plain = true,
             _ => words.push(a),
         }
     }
@@ -123,14 +105,8 @@ fn main() -> Result<(), Error> {
         Ok(Detector::new(&compute, range, assets.weights(range.file())?)?)
     };
     let mesh = Mesh::new(&compute, assets.weights(Mesh::FILE)?)?;
-    let mirror = if plain {
-        None
-    } else {
-        let model = FaceModel::read(assets.weights(assets::FACE)?)?;
-        Some(Fitter::new(&model, assets.weights(Fitter::FILE)?)?.mirror().to_vec())
-    };
     let tracker = Tracker::new(vec![detector(Range::Short)?, detector(Range::Full)?], mesh.another()?);
-    let mut looker = Looker { tracker, mesh, mirror, looks };
+    let mut looker = Looker { tracker, mesh, looks };
     let mut files = Vec::new();
     for path in paths {
         pictures(Path::new(path), &mut files)?;

@@ -287,3 +287,68 @@ fn median(values: impl Iterator<Item = f64>) -> f64 {
     let middle = all.len() / 2;
     *all.select_nth_unstable_by(middle, f64::total_cmp).1
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::avatar::AvatarFile;
+    use crate::shipped;
+
+    fn fit_of(avatar: &AvatarFile) -> Fit {
+        Fit {
+            alpha: avatar.alpha,
+            beta: avatar.beta,
+            pose: avatar.pose,
+            camera: avatar.camera,
+            residual: 0.0,
+            offsets: Vec::new(),
+        }
+    }
+
+    /// Root mean square difference between skin under a light and the picture, linear.
+    fn off(model: &FaceModel, skin: &[Skin], delta: &[f32], gamma: &[f32]) -> f64 {
+        let albedo = model.albedo_of(delta);
+        let square = skin.iter().map(|s| {
+            let y = harmonics(s.normal);
+            (0..3)
+                .map(|c| {
+                    let light = (0..BANDS).map(|i| y[i] * f64::from(gamma[3 * i + c])).sum::<f64>().max(0.0);
+                    let paint = (0..3).map(|k| s.weights[k] * f64::from(albedo[s.corners[k]][c])).sum::<f64>();
+                    (paint * light - s.colour[c]).powi(2)
+                })
+                .sum::<f64>()
+                / 3.0
+        });
+        (square.sum::<f64>() / skin.len() as f64).sqrt()
+    }
+
+    #[test]
+    fn light_and_albedo_give_the_skins_colours() {
+        let model = FaceModel::read(shipped::weights("face.safetensors")).unwrap();
+        for name in ["amara", "ingrid", "kenji"] {
+            let avatar = shipped::avatar(name);
+            let fit = fit_of(&avatar);
+            let (delta, gamma) = light(&model, &fit, &avatar.portrait, Some(&avatar.matte));
+            let skin = plausible(skin(&model, &fit, &avatar.portrait, Some(&avatar.matte)).unwrap());
+            assert!((500..=PIXELS).contains(&skin.len()), "{}", skin.len());
+            let (ours, theirs) = (off(&model, &skin, &delta, &gamma), off(&model, &skin, &avatar.delta, &avatar.gamma));
+            eprintln!("{name}: {} pixels, off by {ours:.4}; the file's own by {theirs:.4}", skin.len());
+            assert!(ours < 0.08 && ours < 1.05 * theirs + 0.002, "{name}: {ours} {theirs}");
+            assert!(delta.iter().all(|d| f64::from(d.abs()) <= FARTHEST));
+        }
+    }
+
+    #[test]
+    fn a_picture_without_skin_has_the_usual_light() {
+        let model = FaceModel::read(shipped::weights("face.safetensors")).unwrap();
+        let mut avatar = shipped::avatar("amara");
+        avatar.matte.alpha.fill(0);
+        let fit = fit_of(&avatar);
+        let usual = Light::mean();
+        assert_eq!(light(&model, &fit, &avatar.portrait, Some(&avatar.matte)), (usual.delta, usual.gamma));
+        // Black all over: whatever is found is numbers.
+        avatar.portrait.rgb.fill(0);
+        let (delta, gamma) = light(&model, &fit, &avatar.portrait, None);
+        assert!(delta.iter().chain(&gamma).all(|v| v.is_finite()));
+    }
+}
