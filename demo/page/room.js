@@ -7,6 +7,7 @@ import { Expression } from '/expression.js';
 import { keys } from '/keys.js';
 import { Mark } from '/mark.js';
 import { Meter } from '/meter.js';
+import { Mirror } from '/mirror.js';
 import * as microphones from '/microphone.js';
 import { fragment, hasToken, request, setToken } from '/net.js';
 import { Notice } from '/notice.js';
@@ -42,6 +43,13 @@ class Room {
       latency: () => this.context?.outputLatency || 0,
       listener: (measured) => { this.readOut.playout(measured); this.strained(this.strain.shown(measured.frames, !document.hidden)); },
       advise: (offset) => this.control.send({ type: 'playout', av_offset_ms: Math.round(offset * 10) / 10 }),
+    });
+    this.mirror = new Mirror({
+      session: async () => {
+        if (!this.call) await this.begin(false);
+        await this.connected();
+        return this.call.session;
+      },
     });
     this.cast.addEventListener('pick', ({ detail }) => this.control.send({ type: 'avatar', avatar: detail }));
     this.expression.addEventListener('feel', ({ detail }) => this.feel(detail));
@@ -231,6 +239,7 @@ class Room {
   over() {
     this.call = null;
     this.player.stop();
+    this.mirror.stop();
     this.control.close();
     this.playout.stop();
     this.meter?.stop();

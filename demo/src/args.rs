@@ -11,6 +11,7 @@ use crate::graphics;
 use crate::latency::Latency;
 use crate::render::Render;
 use crate::serve::Serve;
+use crate::track::Track;
 
 const STYLES: Styles =
     Styles::styled().header(AnsiColor::Green.on_default().bold()).usage(AnsiColor::Green.on_default().bold());
@@ -35,6 +36,8 @@ pub(crate) enum Command {
     Render(Render),
     /// Write the face's coefficients for a sound file, frame by frame, as JSON or CSV.
     Coeffs(Coeffs),
+    /// Follow the face in a film (MP4, MOV) and write what it does, in the same form.
+    Track(Track),
     /// Measure in a browser (Chromium) how long a sound takes from the microphone to the lips on the screen.
     Latency(Latency),
     /// Compare what is drawn with true pictures of people whose geometry is known.

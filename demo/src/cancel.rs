@@ -6,6 +6,7 @@ use std::thread;
 use std::time::Duration;
 
 use anyhow::{Context as _, Result};
+use vultus_native::stream::RenderError;
 
 use crate::errors::CANCELLED;
 
@@ -33,6 +34,14 @@ pub(crate) fn flag(patience: Duration, last: fn()) -> Result<Arc<AtomicBool>> {
     })
     .context("cannot watch for ctrl-C")?;
     Ok(flag)
+}
+
+/// Ends a run as ctrl-C asks.
+///
+/// # Errors
+/// It has been asked.
+pub(crate) fn stop_if(cancel: &AtomicBool) -> Result<()> {
+    if cancel.load(Ordering::Relaxed) { Err(RenderError::Cancelled.into()) } else { Ok(()) }
 }
 
 fn end(last: fn()) -> ! {

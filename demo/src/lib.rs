@@ -13,6 +13,7 @@ mod doctor;
 mod errors;
 mod eval;
 mod files;
+mod frames;
 mod graphics;
 mod latency;
 mod live;
@@ -23,6 +24,7 @@ mod report;
 mod serve;
 mod setup;
 mod speech;
+mod track;
 
 use std::process::ExitCode;
 use std::time::Instant;
@@ -44,6 +46,7 @@ pub fn main() -> ExitCode {
         Command::Serve(arguments) => serve::run(weights, &arguments),
         Command::Render(arguments) => render::run(weights, &arguments, start),
         Command::Coeffs(arguments) => coeffs::run(weights, &arguments, start),
+        Command::Track(arguments) => track::run(weights, &arguments),
         Command::Latency(arguments) => latency::run(weights, &arguments),
         Command::Eval(arguments) => eval::run(weights, &arguments),
         Command::Avatars => avatars::run(weights),

@@ -11,6 +11,7 @@ macro_rules! files {
 static FILES: &[(&str, &[u8])] = files![
     "app.js",
     "call.js",
+    "camera.js",
     "cast.js",
     "control.js",
     "controls.css",
@@ -28,6 +29,7 @@ static FILES: &[(&str, &[u8])] = files![
     "measure.js",
     "meter.js",
     "microphone.js",
+    "mirror.js",
     "net.js",
     "notice.js",
     "overlay.js",

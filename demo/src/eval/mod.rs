@@ -31,10 +31,10 @@ use vultus_truth::Folder;
 
 use self::arguments::{GeneratorEval, What};
 use self::figures::{About, Mean, Off, Report, Rows};
-use self::people::{Known, Person, SIZE, find, stop_if, turned};
+use self::people::{Known, Person, SIZE, find, turned};
 use self::ways::{Fit, Way, Ways};
 use self::workers::each;
-use crate::cancel;
+use crate::cancel::{self, stop_if};
 use crate::console::{Bar, warn};
 use crate::files::Files;
 

@@ -1,7 +1,7 @@
 //! Held-out people, and what their exact geometry says of their pictures.
 
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::AtomicBool;
 
 use anyhow::{Result, bail, ensure};
 use vultus::avatar::{AvatarFile, POSE};
@@ -9,10 +9,10 @@ use vultus::compute::Compute;
 use vultus::face::{FaceModel, Points};
 use vultus::generator::hef::{Crop, Observer};
 use vultus_native::assets::WEIGHTS_VARIABLE;
-use vultus_native::stream::RenderError;
 use vultus_truth::{Area, Case, Folder, Marks, Moment, Part, bounds, disturbed, folders, landmarks, motion, noise};
 
 use super::arguments::Fits;
+use crate::cancel::stop_if;
 
 /// Side of all pictures: landmarks' distances are in pixels of it.
 pub(super) const SIZE: usize = 256;
@@ -83,11 +83,6 @@ impl Person {
 /// The head is turned against the portrait's.
 pub(super) fn turned(case: &Case) -> bool {
     case.motion[1].abs() >= TURNED
-}
-
-/// As ctrl-C asks.
-pub(super) fn stop_if(cancel: &AtomicBool) -> Result<()> {
-    if cancel.load(Ordering::Relaxed) { Err(RenderError::Cancelled.into()) } else { Ok(()) }
 }
 
 /// The people in `given`, else in benches/data/`name` above the current folder, the weights or the program.

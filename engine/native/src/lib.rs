@@ -11,6 +11,8 @@ pub mod media;
 pub mod names;
 mod notices;
 pub mod registry;
+pub mod seeing;
 pub mod stream;
+pub mod video;
 
 pub use notices::Notices;

@@ -17,6 +17,7 @@ use crate::body::{BODY, Body};
 use crate::drive::drive;
 use crate::guard::{Guard, guard};
 use crate::lines::Line;
+use crate::mirror::mirror;
 use crate::refusal::{Refusal, as_json};
 use crate::signal::WishQuery;
 use crate::speak::socket::speak;
@@ -45,6 +46,7 @@ pub(crate) fn router(app: App, checks: Guard, own: Router) -> Router {
         .route("/v1/avatars/{file}", get(portrait))
         .route("/v1/speak", get(speak))
         .route("/v1/drive", get(drive))
+        .route("/v1/mirror", get(mirror))
         .route("/v1/stats", get(stats::stats))
         .route("/metrics", get(stats::metrics))
         .route("/healthz", get(async || "ok\n"))

@@ -52,6 +52,7 @@ mod guard;
 mod http;
 mod kept;
 mod lines;
+mod mirror;
 mod page;
 mod refusal;
 pub mod rooms;

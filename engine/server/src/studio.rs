@@ -1,7 +1,7 @@
 //! What all sessions share: the backend, the face model, the motion model, and every avatar that was asked for, worked out once.
 
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use anyhow::{Context as _, Error, Result, anyhow};
@@ -18,6 +18,7 @@ use vultus_native::assets::{Assets, DEFAULT_AVATAR, FACE};
 use vultus_native::compute::{Backend, clock};
 use vultus_native::graphics::{Graphics, TrialCommand};
 use vultus_native::registry::{Drawer, Easel, MOTION, Registry, live_generator};
+use vultus_native::seeing::{Looker, Sight};
 use vultus_native::{Notices, names};
 
 use crate::kept::Kept;
@@ -85,6 +86,8 @@ pub struct Studio {
     own: Option<String>,
     prepared: Kept<Arc<dyn Prepared>>,
     thumbnails: Kept<Arc<[u8]>>,
+    /// What cameras need, read for the first.
+    sight: Mutex<Option<Arc<Sight>>>,
 }
 
 impl Studio {
@@ -129,6 +132,7 @@ impl Studio {
             own,
             prepared: Kept::default(),
             thumbnails: Kept::default(),
+            sight: Mutex::default(),
         };
         studio.avatar(&default)?;
         Ok(studio)
@@ -219,6 +223,19 @@ impl Studio {
     pub fn session(&self, avatar: &str, mood: &Mood, seed: u64) -> Result<Session> {
         let (motion, generator) = (self.motion.open(mood, seed)?, self.generator(avatar)?);
         Ok(Session::new(motion, generator)?.timed_by(clock()))
+    }
+
+    /// Who follows a face in a camera's pictures. Blocks for a moment at the first time.
+    ///
+    /// # Errors
+    /// The networks are not there, or no good.
+    pub(crate) fn looker(&self) -> Result<Looker> {
+        let mut sight = self.sight.lock().unwrap_or_else(PoisonError::into_inner);
+        let sight = match &mut *sight {
+            Some(sight) => sight,
+            none => none.insert(Arc::new(Sight::load(&self.compute, &self.assets, &self.face)?)),
+        };
+        Ok(sight.looker()?)
     }
 
     /// The avatar's portrait as a small JPEG.

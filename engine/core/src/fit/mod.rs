@@ -6,6 +6,7 @@
 //!
 //! Distance cannot be told from such points: the head always stands [`DISTANCE`] away, and the focal length says how large it is.
 
+mod follower;
 mod gram;
 mod light;
 mod priors;
@@ -20,6 +21,7 @@ use crate::face::{FaceModel, Placement};
 use crate::track::POINTS;
 use crate::weights::{WeightError, WeightReader};
 
+pub use follower::Follower;
 pub use light::light;
 
 use priors::{Priors, Use};
