@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 use anyhow::{Context as _, Result, bail, ensure};
-use vultus::avatar::{ALBEDO, AvatarFile, EXPRESSION, IDENTITY, LIGHT, Matte, Portrait};
+use vultus::avatar::{ALBEDO, AvatarFile, EXPRESSION, IDENTITY, LIGHT, Matte, Origin, Portrait};
 use vultus_native::media::OpusEncoder;
 
 /// Each container with what ffmpeg is told, and the ending of the file.
@@ -221,6 +221,7 @@ pub(crate) fn small_avatar() -> Result<Vec<u8>> {
         gamma: [0.2; LIGHT],
         pose: [0.1, 0.0, 0.0, 0.0, 0.0, -1.25],
         camera: [2.5, 0.5, 0.45],
+        origin: Origin::default(),
     };
     Ok(avatar.to_bytes()?)
 }

@@ -80,8 +80,9 @@ fn portraits(easel: &Easel<'_>, network: Option<HefWeights>) -> Result<Box<dyn D
 impl Drawer for Portraits {
     fn prepare(&self, avatar: AvatarFile) -> Result<Arc<dyn Prepared>, OpenError> {
         let avatar = match &self.aligner {
-            Some(aligner) => aligner.correct(&self.compute, &self.face, &avatar)?,
-            None => avatar,
+            // What corrects fits has learnt the errors of others: it undoes smiles that the tracker's mesh has found.
+            Some(aligner) if !avatar.origin.mesh_fit => aligner.correct(&self.compute, &self.face, &avatar)?,
+            _ => avatar,
         };
         Ok(Arc::new(self.recording.prepare(&self.face, &avatar)?.timed_by(clock())))
     }

@@ -11,7 +11,8 @@
 //! | `pose` | f32 | (6) | pitch, yaw, roll in radians; x, y, z in metres, camera space |
 //! | `camera` | f32 | (3) | focal length, centre x, centre y, in units of the image's height |
 //!
-//! Metadata: `version` = "1", `name`, `title`, `licence`.
+//! Metadata: `version` = "1", `name`, `title`, `licence`. Of files that were made of a photograph also what [`Origin`] says: `fit` = "mesh", `made_by`,
+//! `consent` = "yes", `framing`. Files without these are read as ever, and so are these by programs that do not know them.
 
 use std::borrow::Cow;
 use std::collections::HashMap;
@@ -22,6 +23,7 @@ use safetensors::Dtype;
 use safetensors::tensor::TensorView;
 use thiserror::Error;
 
+use super::origin::Origin;
 use super::picture::{Png, SIDE_MAX};
 use crate::weights::{WeightError, WeightReader};
 
@@ -125,6 +127,8 @@ pub struct AvatarFile {
     pub pose: [f32; POSE],
     /// Focal length and centre, in units of the image's height.
     pub camera: [f32; 3],
+    /// How it came to be.
+    pub origin: Origin,
 }
 
 impl AvatarFile {
@@ -143,6 +147,7 @@ impl AvatarFile {
             reader.metadata("title")?.to_owned(),
             reader.metadata("licence")?.to_owned(),
         );
+        let origin = Origin::read(&reader)?;
         let wrong = |picture| move |reason| AvatarError::Picture { file: file.into(), picture, reason };
         let (portrait, matte) = (take_bytes(&mut reader, "portrait.png")?, take_bytes(&mut reader, "matte.png")?);
         // Both headers come first: pictures that do not belong together are not worth unpacking.
@@ -165,6 +170,7 @@ impl AvatarFile {
             gamma: take_array(&mut reader, "gamma")?,
             pose: take_array(&mut reader, "pose")?,
             camera: take_array(&mut reader, "camera")?,
+            origin,
         };
         reader.finish()?;
         avatar.check_geometry(file)?;
@@ -209,7 +215,10 @@ impl AvatarFile {
             tensors.push((name, TensorView::new(Dtype::F32, vec![values.len()], bytes).map_err(malformed)?));
         }
         let metadata = [("version", "1"), ("name", &self.name), ("title", &self.title), ("licence", &self.licence)];
-        let metadata: HashMap<String, String> = metadata.iter().map(|&(k, v)| (k.into(), v.into())).collect();
+        let metadata: HashMap<String, String> = (metadata.into_iter().map(|(k, v)| (k, v.to_owned())))
+            .chain(self.origin.metadata())
+            .map(|(k, v)| (k.to_owned(), v))
+            .collect();
         Ok(safetensors::serialize(tensors, Some(metadata)).map_err(malformed)?)
     }
 
@@ -250,6 +259,7 @@ fn take_array<const N: usize>(reader: &mut WeightReader, tensor: &str) -> Result
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::avatar::Framing;
     use proptest::prelude::*;
 
     fn avatar() -> AvatarFile {
@@ -266,7 +276,29 @@ mod tests {
             gamma: [0.2; LIGHT],
             pose: [0.1, 0.0, 0.0, 0.0, 0.0, -1.25],
             camera: [2.5, 0.5, 0.45],
+            origin: Origin::default(),
         }
+    }
+
+    /// One word of the metadata in place of another, which is as long.
+    fn replaced(bytes: &[u8], from: &str, to: &str) -> Vec<u8> {
+        let at = bytes.windows(from.len()).position(|part| part == from.as_bytes()).expect("it is there");
+        [&bytes[..at], to.as_bytes(), &bytes[at + from.len()..]].concat()
+    }
+
+    #[test]
+    fn where_a_file_came_from_is_kept() {
+        let mut made = avatar();
+        let framing = Framing { left: -3, top: 40, side: 900, turns: 2 };
+        made.origin = Origin { mesh_fit: true, made_by: "a test".into(), consent: true, framing: Some(framing) };
+        let bytes = made.to_bytes().unwrap();
+        assert_eq!(AvatarFile::parse("test.avatar", bytes.clone()).unwrap(), made);
+        for (from, to) in [("\"-3 40 900 2\"", "\"-3 40 900 4\""), ("\"mesh\"", "\"mash\""), ("\"yes\"", "\"yet\"")] {
+            let error = AvatarFile::parse("test.avatar", replaced(&bytes, from, to)).unwrap_err().to_string();
+            assert!(error.contains("enrol the photo again"), "{error}");
+        }
+        let error = AvatarFile::parse("test.avatar", replaced(&bytes, "\"version\":\"1\"", "\"version\":\"2\""));
+        assert!(error.unwrap_err().to_string().contains("this build reads version 1"));
     }
 
     #[test]

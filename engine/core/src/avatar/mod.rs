@@ -4,7 +4,9 @@
 //! explain the portrait (identity, expression, texture, light, pose, camera). [`format`] reads and writes it.
 
 mod format;
+mod origin;
 mod picture;
 
 pub use format::{ALBEDO, AvatarError, AvatarFile, EXPRESSION, IDENTITY, LIGHT, Matte, POSE, Portrait};
+pub use origin::{Framing, Origin};
 pub use picture::{Png, SIDE_MAX};
