@@ -1,11 +1,14 @@
 //! Sound inputs, to be damaged: from files kept here, from the built-in weights, and made by ffmpeg.
 
 use std::fs;
+use std::io::Cursor;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 use anyhow::{Context as _, Result, bail, ensure};
+use image::{DynamicImage, ImageFormat, RgbImage};
 use vultus::avatar::{ALBEDO, AvatarFile, EXPRESSION, IDENTITY, LIGHT, Matte, Origin, Portrait};
+use vultus_native::assets::Assets;
 use vultus_native::media::OpusEncoder;
 
 /// Each container with what ffmpeg is told, and the ending of the file.
@@ -204,6 +207,27 @@ pub(crate) fn opus_packets() -> Result<Vec<Vec<u8>>> {
         Ok(())
     })?;
     Ok(vec![bytes])
+}
+
+/// A portrait of 96 × 96 pixels in each format of pictures that is read.
+pub(crate) fn photos(assets: &Assets) -> Result<Vec<Vec<u8>>> {
+    use ImageFormat::{Bmp, Gif, Jpeg, Png, Tiff, WebP};
+    let portrait = assets.avatar("amara")?.portrait;
+    let side = portrait.side as u32;
+    let picture = RgbImage::from_raw(side, side, portrait.rgb).context("a portrait has its pixels")?;
+    let small = DynamicImage::ImageRgb8(picture).thumbnail(96, 96);
+    let encoded = |picture: &DynamicImage, format| {
+        let mut bytes = Cursor::new(Vec::new());
+        picture.write_to(&mut bytes, format)?;
+        Ok(bytes.into_inner())
+    };
+    let mut seeds = [Jpeg, Png, WebP, Gif, Bmp, Tiff]
+        .map(|format| encoded(&small, format))
+        .into_iter()
+        .collect::<Result<Vec<_>>>()?;
+    seeds.push(encoded(&small.to_rgba16().into(), Png)?);
+    seeds.push(encoded(&small.to_luma8().into(), Jpeg)?);
+    Ok(seeds)
 }
 
 /// An avatar of 64 × 64 pixels.

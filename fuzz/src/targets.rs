@@ -19,6 +19,7 @@ use vultus::weights::WeightReader;
 use vultus_native::assets::Assets;
 use vultus_native::audio::AudioReader;
 use vultus_native::media::{OpusPacket, OpusReceiver};
+use vultus_native::photo::Photo;
 use vultus_server::fuzz::{self, Offers};
 
 use crate::seeds::{self, SOUNDS};
@@ -40,13 +41,14 @@ pub(crate) struct Target {
 type Feed = Box<dyn FnMut(&[u8]) -> String>;
 
 /// Targets that are no sounds.
-const OTHERS: [&str; 11] = [
+const OTHERS: [&str; 12] = [
     "sdp",
     "speak",
     "speak-socket",
     "datagram",
     "opus-packets",
     "avatar",
+    "photo",
     "manifest",
     "weights-face",
     "weights-motion",
@@ -71,8 +73,8 @@ impl Target {
                 feed(move |bytes| WeightReader::new(file, bytes.to_vec()).map_or_else(|error| error.to_string(), read)),
             ))
         };
-        // Decoders of sounds; see `guarded` in the engine's room for them.
-        let guarded = SOUNDS.iter().any(|(known, _)| *known == name);
+        // Decoders of sounds and pictures; see `guarded` in the engine's room for sounds.
+        let guarded = name == "photo" || SOUNDS.iter().any(|(known, _)| *known == name);
         let (shape, seeds, feed) = match name {
             "sdp" => {
                 let offers = Offers::open();
@@ -91,6 +93,7 @@ impl Target {
                 let seeds = vec![seeds::small_avatar()?, assets.read("avatars/amara.avatar")?.into_owned()];
                 (Shape::Tensors, seeds, feed(move |bytes| avatar(&face, bytes)))
             }
+            "photo" => (Shape::Bytes, seeds::photos(&assets)?, feed(photo)),
             "manifest" => {
                 let folder = tempfile::tempdir().context("a folder for manifests")?;
                 let feed = feed(move |bytes| {
@@ -160,6 +163,17 @@ fn deep(n: u64) -> u64 {
 /// A number that makes an outcome new; those in messages do not.
 fn letters(number: u64) -> String {
     number.to_string().bytes().map(|digit| char::from(digit - b'0' + b'a')).collect()
+}
+
+/// A photo, decoded.
+fn photo(bytes: &[u8]) -> String {
+    match Photo::decode("photo", bytes) {
+        Ok(photo) => {
+            assert_eq!(photo.picture().rgb().len(), 3 * photo.width() * photo.height());
+            format!("read {}", photo.notes().join(" "))
+        }
+        Err(error) => error.to_string(),
+    }
 }
 
 /// A sound, to its end.

@@ -12,6 +12,7 @@ pub mod names;
 mod notices;
 pub mod registry;
 pub mod seeing;
+pub mod photo;
 pub mod stream;
 pub mod video;
 
