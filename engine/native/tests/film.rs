@@ -159,18 +159,23 @@ fn the_index_comes_first_and_points_at_the_samples() {
     let film = fs::read(&target).unwrap();
     let found = boxes(&film);
     let kinds: Vec<&str> = found.iter().map(|(kind, ..)| kind.as_str()).collect();
-    assert_eq!(kinds, ["ftyp", "moov", "free", "mdat"]);
+    assert_eq!(kinds, ["ftyp", "uuid", "moov", "free", "mdat"]);
     let brands: Vec<&[u8]> = film[8..found[0].2].chunks(4).collect();
     for brand in [b"isom", b"avc1", b"mp42"] {
         assert!(brands.contains(&brand.as_slice()), "{brand:?} is missing");
     }
     // Offsets of chunks are 32 bits wide, since not every player reads others, and the first one is the first byte of the data.
-    let (_, at, size) = &found[1];
+    let (_, at, size) = &found[2];
     let index = &film[*at..at + size];
     let table = index.windows(4).position(|kind| kind == b"stco").expect("offsets of 32 bits");
     let first = u32::from_be_bytes(index[table + 12..table + 16].try_into().unwrap()) as usize;
-    assert_eq!(first, found[3].1 + 8);
+    assert_eq!(first, found[4].1 + 8);
     assert!(index.windows(4).any(|word| word == b"\x55\xc4\0\0"), "the language is not und");
+    // The film says that it is no recording of a person.
+    let (_, at, size) = &found[1];
+    let mark = String::from_utf8_lossy(&film[*at..at + size]);
+    assert!(mark.contains("digitalsourcetype/compositeWithTrainedAlgorithmicMedia"), "{mark}");
+    assert!(index.windows(9).any(|word| word == b"Synthetic"));
 }
 
 #[test]

@@ -12,6 +12,7 @@ use shiguredo_mp4::boxes::SampleEntry;
 use shiguredo_mp4::mux::{Fmp4SegmentMuxer, MuxError, Sample};
 
 use super::entries::{avc_entry, opus_entry};
+use super::marked;
 use super::opus::{OPUS_RATE, PACKET_FRAMES};
 
 /// Ticks a second of both tracks.
@@ -175,6 +176,8 @@ impl<W: Write> Fragments<W> {
         if !self.headed {
             return Ok(None);
         }
+        // Behind the fragments, because the index below counts from the file's start to each of them.
+        self.out.write_all(&marked::source())?;
         self.out.write_all(&self.muxer.mfra_bytes().map_err(refused)?)?;
         self.out.flush()?;
         Ok(Some(self.out))

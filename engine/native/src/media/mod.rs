@@ -12,6 +12,7 @@ mod front;
 mod h264;
 mod h264_live;
 mod interleave;
+mod marked;
 mod mp4;
 mod opus;
 mod opus_receiver;

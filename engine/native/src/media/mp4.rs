@@ -19,6 +19,7 @@ use shiguredo_mp4::{Either, Encode, FixedPointNumber, LanguageCode, Mp4FileTime,
 use super::entries::{avc_entry, opus_entry, other_box, sound_fields};
 use super::front::move_back;
 use super::interleave::{Track, write_chunks};
+use super::marked;
 use super::opus::OPUS_RATE;
 use super::sound::{SoundCodec, SoundFormat};
 
@@ -67,6 +68,7 @@ impl<W: Read + Write + Seek> Mp4Writer<W> {
             compatible_brands: vec![Brand::ISOM, Brand::ISO2, Brand::AVC1, Brand::MP41, Brand::new(*b"mp42")],
         };
         let mut head = start.encode_to_vec().map_err(std::io::Error::other)?;
+        head.extend(marked::source());
         let mdat_start = head.len() as u64;
         head.extend([0; MDAT_HEADER as usize]);
         out.write_all(&head)?;
@@ -154,7 +156,7 @@ impl<W: Read + Write + Seek> Mp4Writer<W> {
             },
             trak_boxes,
             mvex_box: None,
-            unknown_boxes: Vec::new(),
+            unknown_boxes: vec![marked::tags()],
         })
     }
 

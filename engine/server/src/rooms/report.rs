@@ -19,6 +19,8 @@ impl Room {
         };
         json!({
             "id": &self.id[..8],
+            // What is seen here is no recording of a person.
+            "made": "synthetic",
             "fps": (status.fps * 10.0).round() / 10.0,
             "frames": status.counts.frames,
             "dropped": status.counts.dropped,
