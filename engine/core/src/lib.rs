@@ -79,6 +79,7 @@ pub mod avatar;
 pub mod compute;
 pub mod drive;
 pub mod emotion;
+pub mod enrol;
 pub mod face;
 pub mod fit;
 pub mod generator;

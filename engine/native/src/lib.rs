@@ -5,6 +5,7 @@ pub mod assets;
 pub mod audio;
 pub mod compute;
 pub mod drawer;
+pub mod enrol;
 pub mod graphics;
 mod io_advice;
 pub mod media;

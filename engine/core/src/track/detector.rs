@@ -218,9 +218,21 @@ impl Detector {
     /// # Errors
     /// The device cannot be waited for.
     pub fn find(&mut self, picture: &Picture<'_>) -> Result<Vec<Detection>, TrackError> {
-        let side = self.range.side();
-        let view = View::letter_box(picture, side);
-        self.look.at(picture, &view, Edge::Black, [-1.0, 1.0])?;
+        self.find_in(picture, &View::letter_box(picture, self.side()))
+    }
+
+    /// Side of the picture that the network sees: what [`Self::find_in`]'s view is of.
+    pub fn side(&self) -> usize {
+        self.range.side()
+    }
+
+    /// All faces in what a view shows, in pixels of the picture, the surest first. Through a turned view lying faces are found.
+    ///
+    /// # Errors
+    /// The device cannot be waited for.
+    pub fn find_in(&mut self, picture: &Picture<'_>, view: &View) -> Result<Vec<Detection>, TrackError> {
+        let side = self.side();
+        self.look.at(picture, view, Edge::Black, [-1.0, 1.0])?;
         let mut found = Vec::new();
         for head in &self.heads {
             let (boxes, scores) = (self.look.said(head.boxes)?, self.look.said(head.scores)?);
@@ -229,8 +241,8 @@ impl Detector {
         let mut faces = merge(found);
         for face in &mut faces {
             let [left, top, right, bottom] = face.bounds;
-            let ([left, top], [right, bottom]) = (view.apply([left, top]), view.apply([right, bottom]));
-            face.bounds = [left, top, right, bottom];
+            let ([a, b], [c, d]) = (view.apply([left, top]), view.apply([right, bottom]));
+            face.bounds = [a.min(c), b.min(d), a.max(c), b.max(d)];
             face.keys = face.keys.map(|key| view.apply(key));
         }
         Ok(faces)
@@ -255,8 +267,8 @@ fn decode(head: &Head, side: usize, floor: f32, boxes: &[f32], scores: &[f32], f
     }
 }
 
-/// One face for each heap of boxes: their mean, weighted by score, with the best one's score.
-fn merge(mut found: Vec<Detection>) -> Vec<Detection> {
+/// One face for each heap of boxes: their mean, weighted by score, with the best one's score. The surest come first.
+pub(crate) fn merge(mut found: Vec<Detection>) -> Vec<Detection> {
     // Stable, so that equal scores keep the order of the cells.
     found.sort_by(|a, b| b.score.total_cmp(&a.score));
     let mut faces = Vec::new();

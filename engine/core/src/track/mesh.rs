@@ -5,7 +5,7 @@ use vultus_shaders::kernels::LandmarksToMatrixParams;
 
 use super::look::{Look, TrackError};
 use super::net::{Act, Map, Net, Probes, Taps};
-use super::picture::{Edge, Picture};
+use super::picture::{Edge, Picture, View};
 use super::roi::Roi;
 use super::tables::{CORNERS, IRIS, LEFT_EYE, LIDS, LIPS, MESH, POINTS, RIGHT_EYE};
 use crate::compute::{Compute, Element::F32, Grid, PlanBuilder, PlanError, Tensor};
@@ -208,8 +208,21 @@ impl Mesh {
     /// # Errors
     /// The device cannot be waited for.
     pub fn look(&mut self, picture: &Picture<'_>, roi: Roi) -> Result<Face, TrackError> {
-        let view = roi.view(SIDE);
-        self.look.at(picture, &view, Edge::Repeat, [0.0, 1.0])?;
+        self.look_through(picture, roi, &roi.view(SIDE))
+    }
+
+    /// The same face, seen in a mirror and named back: its errors are others, so the mean of both is nearer to the truth. `mirror` (478) says which point a
+    /// point is there.
+    ///
+    /// # Errors
+    /// As [`Self::look`].
+    pub fn look_in_mirror(&mut self, picture: &Picture<'_>, roi: Roi, mirror: &[usize]) -> Result<Face, TrackError> {
+        let seen = self.look_through(picture, roi, &roi.view(SIDE).mirrored(SIDE))?;
+        Ok(Face { points: mirror.iter().map(|k| seen.points[*k]).collect(), ..seen })
+    }
+
+    fn look_through(&mut self, picture: &Picture<'_>, roi: Roi, view: &View) -> Result<Face, TrackError> {
+        self.look.at(picture, view, Edge::Repeat, [0.0, 1.0])?;
         let said = |tensor| self.look.said(tensor);
         let [lips, left_eye, right_eye, left_iris, right_iris] = self.said.parts;
         let parts = [said(lips)?, said(left_eye)?, said(right_eye)?, said(left_iris)?, said(right_iris)?];

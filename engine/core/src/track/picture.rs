@@ -30,6 +30,11 @@ impl<'a> Picture<'a> {
         Self { rgb: rgb.as_chunks().0, width, height }
     }
 
+    /// (height, width, 3), row-major.
+    pub fn rgb(&self) -> &'a [u8] {
+        self.rgb.as_flattened()
+    }
+
     /// Width in pixels.
     pub fn width(&self) -> usize {
         self.width
@@ -118,6 +123,17 @@ impl View {
         Self([[side / size as f64, 0.0, (width - side) / 2.0], [0.0, side / size as f64, (height - side) / 2.0]])
     }
 
+    /// What it shows of `size` pixels across, in a mirror: left is right.
+    pub fn mirrored(&self, size: usize) -> Self {
+        Self(self.0.map(|[a, b, c]| [-a, b, a * size as f64 + c]))
+    }
+
+    /// What it shows of `size`², turned by quarters: the small picture's right is the other's down after one of them.
+    pub fn turned(&self, quarters: usize, size: usize) -> Self {
+        let turn = |[a, b, c]: [f64; 3]| [b, -a, a * size as f64 + c];
+        (0..quarters % 4).fold(*self, |view, _| Self(view.0.map(turn)))
+    }
+
     /// Where a point of the small picture lies.
     pub fn apply(&self, [u, v]: [f32; 2]) -> [f32; 2] {
         let (u, v) = (f64::from(u), f64::from(v));
@@ -181,6 +197,16 @@ mod tests {
         let view = View::letter_box(&Picture::new(&rgb, 6, 2), 3);
         assert_eq!(view.apply([1.5, 1.5]), [3.0, 1.0]);
         assert_eq!(view.apply([0.0, 1.0]), [0.0, 0.0]);
+    }
+
+    #[test]
+    fn views_are_mirrored_and_turned_about_their_middle() {
+        let view = View([[2.0, 0.0, 10.0], [0.0, 2.0, 20.0]]);
+        assert_eq!(view.mirrored(4).apply([0.0, 1.0]), [18.0, 22.0]);
+        assert_eq!(view.turned(1, 4).apply([0.0, 0.0]), [18.0, 20.0]);
+        assert_eq!(view.turned(1, 4).apply([4.0, 0.0]), [18.0, 28.0]);
+        assert_eq!(view.turned(2, 4).apply([1.0, 0.0]), [16.0, 28.0]);
+        assert_eq!(view.turned(4, 4), view);
     }
 
     #[test]
