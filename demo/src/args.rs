@@ -5,7 +5,9 @@ use std::path::PathBuf;
 use clap::builder::styling::{AnsiColor, Styles};
 use clap::{Parser, Subcommand};
 
+use crate::avatar::Avatar;
 use crate::coeffs::Coeffs;
+use crate::enrol::Enrol;
 use crate::eval::Eval;
 use crate::graphics;
 use crate::latency::Latency;
@@ -34,6 +36,8 @@ pub(crate) enum Command {
     Serve(Serve),
     /// Make a film (MP4) of an avatar that says what is in a sound file.
     Render(Render),
+    /// Make an avatar of a photo, which speaks at once: `vultus render speech.wav --avatar me.avatar -o film.mp4`.
+    Enrol(Enrol),
     /// Write the face's coefficients for a sound file, frame by frame, as JSON or CSV.
     Coeffs(Coeffs),
     /// Follow the face in a film (MP4, MOV) and write what it does, in the same form.
@@ -44,6 +48,8 @@ pub(crate) enum Command {
     Eval(Eval),
     /// List the avatars.
     Avatars,
+    /// Look into an .avatar file.
+    Avatar(Avatar),
     /// Say what this machine and this installation can do, and what is missing.
     Doctor,
     /// Tries graphics drivers for the process that started this one.

@@ -4,12 +4,14 @@
 #![forbid(unsafe_code)]
 
 mod args;
+mod avatar;
 mod avatars;
 mod cancel;
 mod coeffs;
 mod console;
 mod desktop;
 mod doctor;
+mod enrol;
 mod errors;
 mod eval;
 mod files;
@@ -45,11 +47,13 @@ pub fn main() -> ExitCode {
     let done = match arguments.command {
         Command::Serve(arguments) => serve::run(weights, &arguments),
         Command::Render(arguments) => render::run(weights, &arguments, start),
+        Command::Enrol(arguments) => enrol::run(weights, &arguments),
         Command::Coeffs(arguments) => coeffs::run(weights, &arguments, start),
         Command::Track(arguments) => track::run(weights, &arguments),
         Command::Latency(arguments) => latency::run(weights, &arguments),
         Command::Eval(arguments) => eval::run(weights, &arguments),
         Command::Avatars => avatars::run(weights),
+        Command::Avatar(arguments) => avatar::run(&arguments),
         Command::Doctor => doctor::run(weights),
         Command::TryGraphics { software } => graphics::run(software),
     };
