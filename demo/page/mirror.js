@@ -28,6 +28,7 @@ export class Mirror {
     try {
       await this.camera.start(await this.session(), this.lips);
       $('glass').hidden = $('neutral').hidden = false;
+      $('mirror-words').hidden = true;
       $('mirror').textContent = 'Stop mirroring';
       $('mirror').setAttribute('aria-pressed', true);
       $('camera-words').textContent = 'looking for a face';
@@ -55,6 +56,7 @@ export class Mirror {
 
   ended(why) {
     $('glass').hidden = $('neutral').hidden = $('face-box').hidden = true;
+    $('mirror-words').hidden = false;
     $('mirror').textContent = 'Mirror me';
     $('mirror').setAttribute('aria-pressed', false);
     $('camera-words').textContent = 'off';

@@ -218,3 +218,48 @@ fn a_disk_that_takes_no_more_leaves_nothing_behind() {
     assert_eq!(names(dir.path()), ["out.mp4", "speech.wav"]);
     assert_eq!(fs::read(dir.path().join("out.mp4")).unwrap(), b"an older film");
 }
+
+#[test]
+fn a_face_in_a_film_is_followed() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path();
+    clip(path, 6.0);
+    vultus(
+        path,
+        &["render", "speech.wav", "-o", "film.mp4", "--generator", "warp", "--size", "256", "--avatar", "kenji"],
+    );
+    vultus(path, &["coeffs", "speech.wav", "-o", "true.json"]);
+    let told = vultus(path, &["track", "film.mp4", "-o", "seen.json"]);
+    let told = String::from_utf8(told.stdout).unwrap();
+    assert!(told.contains("150 frames of 6.0 s of film, a face in 100 %"), "{told}");
+    let (truth, seen) = (json(&path.join("true.json")), json(&path.join("seen.json")));
+    assert_eq!((&truth["fps"], &truth["names"]), (&seen["fps"], &seen["names"]));
+    assert!(seen["seen"].as_array().unwrap().iter().all(|seen| seen == true));
+    let gaps = |json: &Value| -> Vec<f64> {
+        json["lip_gap"].as_array().unwrap().iter().map(|gap| gap.as_f64().unwrap()).collect()
+    };
+    let together = correlation(&gaps(&truth), &gaps(&seen));
+    assert!(together > 0.9, "the lips' gaps agree by {together}");
+
+    // What has no face, and what is no film.
+    let made = Command::new("ffmpeg")
+        .args(["-v", "error", "-f", "lavfi", "-i", "testsrc=s=320x240:d=1", "-c:v", "libx264", "-pix_fmt", "yuv420p"])
+        .arg(path.join("none.mp4"))
+        .status()
+        .unwrap();
+    assert!(made.success());
+    for (film, why) in [("none.mp4", "there is no face in none.mp4"), ("speech.wav", "is no film that is known here")] {
+        let output = program().current_dir(path).args(["track", film, "-o", "out.json"]).output().unwrap();
+        let told = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert!(!output.status.success() && told.contains(why), "{told}");
+        assert!(!path.join("out.json").exists());
+    }
+}
+
+fn correlation(a: &[f64], b: &[f64]) -> f64 {
+    assert_eq!(a.len(), b.len());
+    let mean = |v: &[f64]| v.iter().sum::<f64>() / v.len() as f64;
+    let (x, y) = (mean(a), mean(b));
+    let sum = |f: &dyn Fn(usize) -> f64| (0..a.len()).map(f).sum::<f64>();
+    sum(&|k| (a[k] - x) * (b[k] - y)) / (sum(&|k| (a[k] - x).powi(2)) * sum(&|k| (b[k] - y).powi(2))).sqrt()
+}

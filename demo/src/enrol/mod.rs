@@ -9,12 +9,13 @@ use std::time::Instant;
 
 use anyhow::{Context as _, Error, Result, bail};
 use clap::{Args, ValueEnum};
+use vultus::generator::OutputFormat;
 use vultus_native::assets::{Assets, read_file};
-use vultus_native::drawer::{Drawer, GeneratorName};
 use vultus_native::enrol::{Doubt, Enrolled, Enroller, Landmarks, Options, Square, name_of};
 use vultus_native::graphics::Graphics;
 use vultus_native::media::{AtomicFile, MediaError};
 use vultus_native::photo::Photo;
+use vultus_native::registry::{Easel, GENERATOR, Registry};
 
 use crate::console::{self, warn};
 use crate::files::Files;
@@ -62,8 +63,8 @@ pub(crate) struct Enrol {
     #[arg(long, value_name = "SPDX", default_value = "not stated")]
     licence: String,
     /// Who draws the preview.
-    #[arg(long, value_parser = generators(), default_value = GeneratorName::DEFAULT.name())]
-    generator: GeneratorName,
+    #[arg(long, value_parser = generators(), default_value = GENERATOR)]
+    generator: String,
     /// Where networks are computed.
     #[arg(long, value_enum, default_value_t = BackendName::Auto)]
     backend: BackendName,
@@ -140,8 +141,17 @@ pub(crate) fn run(weights: Option<&Path>, arguments: &Enrol) -> Result<()> {
     let seconds = start.elapsed().as_secs_f64();
     let preview = match &arguments.preview {
         Some(file) => {
-            let drawer = Drawer::open(arguments.generator, &assets, enroller.model(), &console::notices())?;
-            Some((file, preview::draw(&compute, enroller.model(), &drawer, &photo, &enrolled)?))
+            let registry = Registry::default();
+            let drawer = (registry.generator(&arguments.generator).map_err(Error::msg)?.open)(&Easel {
+                assets: &assets,
+                face: enroller.model(),
+                compute: &compute,
+                size: preview::TILE as usize,
+                format: OutputFormat::Rgba,
+                notices: &console::notices(),
+            })?;
+            let mut generator = drawer.prepare(enrolled.avatar.clone())?.open()?;
+            Some((file, preview::draw(enroller.model(), &mut *generator, &photo, &enrolled)?))
         }
         None => None,
     };

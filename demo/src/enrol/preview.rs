@@ -7,18 +7,16 @@ use anyhow::{Context as _, Result};
 use image::imageops::{FilterType, crop_imm, replace, resize};
 use image::{ImageFormat, Rgb, RgbImage};
 use vultus::avatar::{AvatarFile, EXPRESSION, POSE};
-use vultus::compute::Compute;
 use vultus::drive::Drive;
 use vultus::face::FaceModel;
-use vultus::generator::{Generator as _, OutputFormat, PortraitGenerator};
-use vultus_native::drawer::Drawer;
+use vultus::generator::Generator;
 use vultus_native::enrol::Enrolled;
 use vultus_native::photo::Photo;
 
 use super::paint::{dot, line, number};
 
 /// Side of a picture on the sheet, and what lies between them, pixels.
-const TILE: u32 = 512;
+pub(super) const TILE: u32 = 512;
 const GAP: u32 = 6;
 const PAPER: Rgb<u8> = Rgb([255; 3]);
 const POINT: Rgb<u8> = Rgb([255, 224, 64]);
@@ -34,19 +32,16 @@ const ACTS: [&[(&str, f32)]; 4] = [
     &[("mouthSmileLeft", 0.8), ("mouthSmileRight", 0.8), ("cheekSquintLeft", 0.5), ("cheekSquintRight", 0.5)],
 ];
 
-/// The sheet as PNG.
+/// The sheet as PNG. `generator` draws the avatar as RGBA of [`TILE`]².
 pub(super) fn draw(
-    compute: &Compute,
     model: &FaceModel,
-    drawer: &Drawer,
+    generator: &mut dyn Generator,
     photo: &Photo,
     enrolled: &Enrolled,
 ) -> Result<Vec<u8>> {
     let avatar = &enrolled.avatar;
     let [dark, bright] = BEHIND.map(|behind| over(avatar, behind));
     let mut tiles = vec![whole(photo, enrolled), close(enrolled), dark, bright];
-    let size = TILE as usize;
-    let mut generator = PortraitGenerator::new(compute, model, avatar, size, OutputFormat::Rgba, drawer.method())?;
     for act in ACTS {
         let mut beta = [0.0; EXPRESSION];
         for (name, value) in act {

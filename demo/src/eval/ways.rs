@@ -8,7 +8,7 @@ use vultus::face::{FaceModel, Placement, Points};
 use vultus::generator::Method;
 use vultus::generator::hef::HefWeights;
 use vultus_native::assets::{ALIGN, AssetError, Assets};
-use vultus_native::drawer::aligner;
+use vultus_native::registry::aligner;
 
 use super::people::SIZE;
 

@@ -1,6 +1,7 @@
 //! The live server from outside: who gets what status, what the speak socket says, and that sessions leave nothing behind.
 
 mod agent;
+mod camera;
 mod clients;
 mod hostile;
 mod looped;

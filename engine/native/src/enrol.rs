@@ -1,6 +1,7 @@
 //! From a photograph to an avatar, with everything that it takes ([`vultus::enrol`]).
 
 use std::path::Path;
+use std::sync::Arc;
 
 use thiserror::Error;
 use vultus::compute::Compute;
@@ -44,7 +45,7 @@ impl From<vultus::weights::WeightError> for EnrolError {
 /// The face model and the networks, ready for any number of photographs. One at a time: it takes all threads of rayon's pool.
 #[derive(Debug)]
 pub struct Enroller {
-    model: FaceModel,
+    model: Arc<FaceModel>,
     inner: enrol::Enroller,
 }
 
@@ -54,7 +55,7 @@ impl Enroller {
     /// # Errors
     /// A file is not there, or no good.
     pub fn new(compute: &Compute, assets: &Assets) -> Result<Self, EnrolError> {
-        let model = FaceModel::read(assets.weights(FACE)?)?;
+        let model = Arc::new(FaceModel::read(assets.weights(FACE)?)?);
         Self::with(compute, assets, model)
     }
 
@@ -62,13 +63,13 @@ impl Enroller {
     ///
     /// # Errors
     /// As [`Self::new`].
-    pub fn with(compute: &Compute, assets: &Assets, model: FaceModel) -> Result<Self, EnrolError> {
+    pub fn with(compute: &Compute, assets: &Assets, model: Arc<FaceModel>) -> Result<Self, EnrolError> {
         let inner = enrol::Enroller::new(compute, &model, |file| Ok::<_, EnrolError>(assets.weights(file)?))?;
         Ok(Self { model, inner })
     }
 
     /// The face model.
-    pub fn model(&self) -> &FaceModel {
+    pub fn model(&self) -> &Arc<FaceModel> {
         &self.model
     }
 

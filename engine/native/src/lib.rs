@@ -4,16 +4,15 @@
 pub mod assets;
 pub mod audio;
 pub mod compute;
-pub mod drawer;
 pub mod enrol;
 pub mod graphics;
 mod io_advice;
 pub mod media;
 pub mod names;
 mod notices;
+pub mod photo;
 pub mod registry;
 pub mod seeing;
-pub mod photo;
 pub mod stream;
 pub mod video;
 

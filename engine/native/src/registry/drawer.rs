@@ -9,16 +9,16 @@ use vultus::face::FaceModel;
 use vultus::generator::hef::{HefConfig, HefWeights};
 use vultus::generator::{Method, Prepared, Recording};
 
+use super::{Drawer, Easel, GENERATOR, GeneratorEntry, OpenError, is_there};
 use crate::assets::{ALIGN, AssetError, Assets};
 use crate::compute::clock;
-use crate::registry::{Drawer, Easel, GENERATOR, GeneratorEntry, OpenError, is_there};
 
 /// Seed of the weights that no training made.
 const SEED: u64 = 1;
 const NANO: &str = "hef_nano.safetensors";
 const BASE: &str = "hef_base.safetensors";
 
-pub(crate) const ENTRIES: [GeneratorEntry; 4] = [
+pub(super) const ENTRIES: [GeneratorEntry; 4] = [
     GeneratorEntry {
         name: "warp",
         about: "The portrait, warped by the mesh, with painted mouth and eyes: needs no network",

@@ -1,6 +1,8 @@
 //! What there is to choose from by name: who draws, and what moves a face. Command line, server and doctor read one [`Registry`]; a program that is not
 //! ours adds to it what is its own.
 
+mod drawer;
+
 use std::sync::Arc;
 
 use thiserror::Error;
@@ -12,9 +14,10 @@ use vultus::motion::{MotionNetwork, MotionSource, Volume};
 use vultus::weights::WeightError;
 
 use crate::assets::{AssetError, Assets, EAC};
-use crate::drawer;
 use crate::names;
 use crate::notices::Notices;
+
+pub use drawer::aligner;
 
 /// Why what a name stands for cannot be used.
 #[derive(Debug, Error)]
@@ -190,7 +193,7 @@ pub fn live_generator() -> &'static str {
 }
 
 /// Whether weights that can be done without are there.
-pub(crate) fn is_there(assets: &Assets, file: &str) -> Result<bool, AssetError> {
+fn is_there(assets: &Assets, file: &str) -> Result<bool, AssetError> {
     match assets.find(file) {
         Ok(_) => Ok(true),
         Err(AssetError::Missing { .. } | AssetError::NotEmbedded(_)) => Ok(false),

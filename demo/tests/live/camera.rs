@@ -1,0 +1,86 @@
+//! A camera drives a session's face.
+
+use std::io::Cursor;
+
+use image::{ImageFormat, Rgb, RgbImage};
+use serde_json::json;
+use tungstenite::Message;
+use vultus_native::assets::Assets;
+
+use crate::server::{Channel, Server};
+
+/// The portrait of an avatar in the middle of a larger picture, turned clockwise by so many radians, as JPEG.
+fn picture(turn: f32) -> Vec<u8> {
+    let portrait = Assets::embedded().avatar("kenji").unwrap().portrait;
+    let side = portrait.side as f32;
+    let (sin, cos) = turn.sin_cos();
+    let turned = RgbImage::from_fn(640, 480, |x, y| {
+        // Shown at 480 pixels.
+        let [u, v] = [(x as f32 - 320.0) * side / 480.0, (y as f32 - 240.0) * side / 480.0];
+        let [u, v] = [cos * u + sin * v + side / 2.0, cos * v - sin * u + side / 2.0];
+        let inside = (0.0..side).contains(&u) && (0.0..side).contains(&v);
+        let at = 3 * (v as usize * portrait.side + u as usize);
+        Rgb(if inside { portrait.rgb[at..at + 3].try_into().unwrap() } else { [90; 3] })
+    });
+    let mut jpeg = Cursor::new(Vec::new());
+    turned.write_to(&mut jpeg, ImageFormat::Jpeg).unwrap();
+    jpeg.into_inner()
+}
+
+fn mirror(server: &Server, query: &str) -> Channel {
+    Channel(tungstenite::connect(format!("ws://{}/v1/mirror?{query}", server.address)).unwrap().0)
+}
+
+/// Shows a picture, and waits until it was looked at.
+fn show(camera: &mut Channel, picture: &[u8]) -> serde_json::Value {
+    camera.0.send(Message::Binary(picture.to_vec().into())).unwrap();
+    camera.wait("seen")
+}
+
+#[test]
+fn a_head_that_tilts_before_the_camera_tilts_in_the_session() {
+    let server = Server::start(&["--generator", "warp", "--size", "256"]);
+    let mut face = Channel(tungstenite::connect(format!("ws://{}/v1/drive", server.address)).unwrap().0);
+    let session = format!("session={}", face.wait("ready")["session"].as_str().unwrap());
+    let mut camera = mirror(&server, &session);
+    assert_eq!(camera.wait("ready")["side_max"], 1920);
+
+    let upright = picture(0.0);
+    let first = show(&mut camera, &upright);
+    let shares: Vec<f64> = first["face"].as_array().unwrap().iter().map(|share| share.as_f64().unwrap()).collect();
+    assert!(shares[0] > 0.2 && shares[2] < 0.8 && shares[1] < shares[3], "the face is in the middle: {first}");
+    while show(&mut camera, &upright)["calibrated"].as_f64().unwrap() < 1.0 {}
+
+    // A fifth of a radian, for as long as it takes to arrive.
+    let tilted = picture(0.2);
+    let mut rolls = Vec::new();
+    for _ in 0..40 {
+        show(&mut camera, &tilted);
+        rolls.push(face.wait("frame")["pose"][2].as_f64().unwrap());
+    }
+    let most = rolls.iter().copied().map(f64::abs).fold(0.0, f64::max);
+    assert!((0.12..0.28).contains(&most), "the head tilts by {most}: {rolls:?}");
+
+    // No face, no pictures, and what is no message.
+    assert_eq!(show(&mut camera, &picture_of_nothing())["face"], json!(null));
+    camera.0.send(Message::Text("{\"type\":\"dance\"}".into())).unwrap();
+    assert!(camera.wait("error")["error"].as_str().unwrap().contains("not understood"));
+    for _ in 0..60 {
+        let _ = camera.0.send(Message::Binary(vec![7; 100].into()));
+        std::thread::sleep(std::time::Duration::from_millis(5));
+    }
+    assert!(camera.is_cut(), "garbage is not looked at for ever");
+    face.wait("frame");
+    let mut again = mirror(&server, &session);
+    again.wait("ready");
+    again.0.send(Message::Binary(vec![7; 2 << 20].into())).ok();
+    assert!(again.is_cut(), "a picture of 2 MiB");
+}
+
+fn picture_of_nothing() -> Vec<u8> {
+    let mut jpeg = Cursor::new(Vec::new());
+    RgbImage::from_fn(320, 240, |x, y| Rgb([(x / 2) as u8, (y / 2) as u8, 99]))
+        .write_to(&mut jpeg, ImageFormat::Jpeg)
+        .unwrap();
+    jpeg.into_inner()
+}
