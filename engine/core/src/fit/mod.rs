@@ -129,7 +129,7 @@ impl Fitter {
         let problem = Problem::new(&self.surface, &self.priors, Use::Portrait, points, eyes, None);
         let [a, b] = IRISES;
         let apart = (self.surface.mean[a] - self.surface.mean[b]).length();
-        let mut state = State::start([points[a], points[b]], apart);
+        let mut state = State::start([points[a], points[b]], apart, self.surface.errors.len() / POINTS);
         problem.solve(&mut state, STEPS, TRUSTING).ok_or(FitError::Unexplained)?;
         self.answer(&state, points, eyes, None)
     }

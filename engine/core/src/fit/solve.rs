@@ -19,8 +19,6 @@ const FOCALS: f64 = 10.0;
 const DIFFERENCE: f64 = 1e-6;
 /// Errors beyond so many standard deviations hardly count.
 const OUTLIER: f64 = 2.5;
-/// Neighbours err alike: all points together count like so many that do not.
-const INDEPENDENT: f64 = 150.0;
 /// A step that changes nothing by more than this is the last.
 const STILL: f64 = 1e-4;
 /// How often a step's held expressions are chosen anew.
@@ -31,6 +29,8 @@ pub(super) struct Problem<'a> {
     surface: &'a Surface,
     offsets: Option<&'a [[f32; 3]]>,
     points: &'a [[f64; 2]],
+    /// Distance between the eyes.
+    eyes: f64,
     /// (478) one over the standard deviation.
     weight: Vec<f64>,
     /// The unknowns that are looked for, with their standard deviations.
@@ -58,14 +58,18 @@ impl<'a> Problem<'a> {
             (X..=Z, _) => PLACE,
             (FIRST_ALPHA..FIRST_BETA, Use::Portrait) => ALPHA,
             (FIRST_ALPHA..FIRST_BETA, Use::Film) => 0.0,
-            _ => priors.beta(k - FIRST_BETA, of),
+            (FIRST_BETA..UNKNOWNS, _) => priors.beta(k - FIRST_BETA, of),
+            (_, Use::Portrait) => 1.0,
+            (_, Use::Film) => 0.0,
         };
-        let wanted: Vec<(usize, f64)> =
-            (0..UNKNOWNS).map(|k| (k, sigma(k))).filter(|(_, sigma)| *sigma > 0.0).collect();
+        let wanted: Vec<(usize, f64)> = (0..UNKNOWNS + surface.errors.len() / POINTS)
+            .map(|k| (k, sigma(k)))
+            .filter(|(_, sigma)| *sigma > 0.0)
+            .collect();
         let place = |beta: usize| wanted.iter().position(|(k, _)| *k == FIRST_BETA + beta);
         let pairs = priors.pairs.iter().filter_map(|[l, r]| Some([place(*l)?, place(*r)?])).collect();
         let weight = surface.sigma.iter().map(|s| 1.0 / (s * eyes)).collect();
-        Self { surface, offsets, points, weight, wanted, pairs, sides: priors.sides(of) }
+        Self { surface, offsets, points, eyes, weight, wanted, pairs, sides: priors.sides(of) }
     }
 
     /// Improves a state by at most so many steps, in the first of which every point counts fully. None where arithmetic fails.
@@ -112,13 +116,21 @@ impl<'a> Problem<'a> {
         let turns = DVec3::AXES.map(|axis| (rotation(state.angles() + DIFFERENCE * axis) - turn) * (1.0 / DIFFERENCE));
         let shape = self.surface.shape(state, self.offsets);
         let focal = state.focal();
-        let share = (INDEPENDENT / POINTS as f64).sqrt();
+        let share = (self.surface.independent / POINTS as f64).sqrt();
+        let (sin, cos) = state.angles().z.sin_cos();
+        // What the tracker adds on an upright face, on this one.
+        let turned = |[x, y]: [f64; 2]| [self.eyes * (cos * x + sin * y), self.eyes * (cos * y - sin * x)];
+        let mut usual = vec![[0.0; 2]; POINTS];
+        for (error, c) in self.surface.errors.chunks_exact(POINTS).zip(&state.x[UNKNOWNS..]) {
+            usual.iter_mut().zip(error).for_each(|(to, e)| (0..2).for_each(|i| to[i] += c * e[i]));
+        }
         let mut jacobian = vec![0.0; self.wanted.len() * 2 * POINTS];
         let mut rest = vec![0.0; 2 * POINTS];
         for (i, (head, point)) in shape.into_iter().zip(self.points).enumerate() {
             let at = turn * head + state.shift();
             let seen = state.project(at);
-            let off = [point[0] - seen[0], point[1] - seen[1]];
+            let usual = turned(usual[i]);
+            let off = [point[0] - seen[0] - usual[0], point[1] - seen[1] - usual[1]];
             // Cauchy's weights.
             let far = if temper { off[0].hypot(off[1]) * self.weight[i] / OUTLIER } else { 0.0 };
             let weight = share * self.weight[i] / (1.0 + far * far).sqrt();
@@ -136,6 +148,7 @@ impl<'a> Problem<'a> {
                     }
                     axis @ X..=Z => [across[axis - X], down[axis - X]],
                     FOCAL => [scale * at.x, -scale * at.y],
+                    k @ UNKNOWNS.. => turned(self.surface.errors[(k - UNKNOWNS) * POINTS + i]).map(|v| weight * v),
                     k => {
                         let moved = self.surface.components[(k - FIRST_ALPHA) * POINTS + i];
                         [across_head.dot(moved), down_head.dot(moved)]
@@ -158,12 +171,15 @@ impl<'a> Problem<'a> {
     ) -> Option<DVector<f64>> {
         let count = self.wanted.len();
         // How far each may go.
-        let room: Vec<[f64; 2]> =
-            (self.wanted.iter())
-                .map(|(k, _)| {
-                    if *k < FIRST_BETA { [f64::NEG_INFINITY, f64::INFINITY] } else { [-state.x[*k], 1.0 - state.x[*k]] }
-                })
-                .collect();
+        let room: Vec<[f64; 2]> = (self.wanted.iter())
+            .map(|(k, _)| {
+                if (FIRST_BETA..UNKNOWNS).contains(k) {
+                    [-state.x[*k], 1.0 - state.x[*k]]
+                } else {
+                    [f64::NEG_INFINITY, f64::INFINITY]
+                }
+            })
+            .collect();
         let mut change = DVector::zeros(count);
         // What is held is where it was, unless it has moved off its bound.
         (0..count).for_each(|i| held[i] &= room[i][0] >= -1e-12 || room[i][1] <= 1e-12);

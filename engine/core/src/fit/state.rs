@@ -13,9 +13,10 @@ pub(super) const FOCAL: usize = 6;
 pub(super) const FIRST_ALPHA: usize = 7;
 pub(super) const FIRST_BETA: usize = FIRST_ALPHA + IDENTITY;
 pub(super) const UNKNOWNS: usize = FIRST_BETA + EXPRESSION;
-/// Identity, angles, places, focal lengths that no face reaches; the head stays in front of the camera.
+/// Identity, angles, errors, places, focal lengths that no face reaches; the head stays in front of the camera.
 const FARTHEST_ALPHA: f64 = 4.0;
 const FARTHEST_ANGLE: f64 = 4.0;
+const FARTHEST_ERROR: f64 = 4.0;
 const FARTHEST_PLACE: f64 = 20.0;
 const DEPTHS: [f64; 2] = [-20.0, -0.3];
 const FOCAL_LENGTHS: [f64; 2] = [0.12, 90.0];
@@ -23,14 +24,15 @@ const FOCAL_LENGTHS: [f64; 2] = [0.12, 90.0];
 /// All unknowns.
 #[derive(Clone, Debug)]
 pub(super) struct State {
-    pub x: [f64; UNKNOWNS],
+    /// The unknowns in their order, and then how much of each of the tracker's usual errors there is.
+    pub x: Vec<f64>,
 }
 
 impl State {
     /// The mean head, looking straight ahead, where the irises are.
     /// `irises` are theirs, and so many metres apart.
-    pub(super) fn start(irises: [[f64; 2]; 2], apart: f64) -> Self {
-        let mut state = Self { x: [0.0; UNKNOWNS] };
+    pub(super) fn start(irises: [[f64; 2]; 2], apart: f64, errors: usize) -> Self {
+        let mut state = Self { x: vec![0.0; UNKNOWNS + errors] };
         let [a, b] = irises;
         let across = [0, 1].map(|c| b[c] - a[c]);
         let focal = across[0].hypot(across[1]) * DISTANCE / apart;
@@ -47,7 +49,7 @@ impl State {
 
     /// A face, as it was last.
     pub(super) fn of(still: &Fit, last: &Fit) -> Self {
-        let mut state = Self { x: [0.0; UNKNOWNS] };
+        let mut state = Self { x: vec![0.0; UNKNOWNS] };
         let values = last.pose.iter().chain([&still.camera[0]]).chain(&still.alpha).chain(&last.beta);
         state.x.iter_mut().zip(values).for_each(|(to, v)| *to = f64::from(*v));
         state.x[FOCAL] = state.x[FOCAL].max(FOCAL_LENGTHS[0]).ln();
@@ -69,7 +71,7 @@ impl State {
 
     /// α, then β.
     pub(super) fn coefficients(&self) -> &[f64] {
-        &self.x[FIRST_ALPHA..]
+        &self.x[FIRST_ALPHA..UNKNOWNS]
     }
 
     pub(super) fn turn(&self) -> DMat3 {
@@ -104,7 +106,8 @@ impl State {
                 FOCAL => v.clamp(near, far),
                 X..FOCAL => v.clamp(-FARTHEST_PLACE, FARTHEST_PLACE),
                 FIRST_ALPHA..FIRST_BETA => v.clamp(-FARTHEST_ALPHA, FARTHEST_ALPHA),
-                _ => v.clamp(0.0, 1.0),
+                FIRST_BETA..UNKNOWNS => v.clamp(0.0, 1.0),
+                _ => v.clamp(-FARTHEST_ERROR, FARTHEST_ERROR),
             };
         }
     }

@@ -5,18 +5,11 @@ use glam::DVec3;
 use super::state::State;
 use crate::avatar::{EXPRESSION, IDENTITY};
 use crate::face::FaceModel;
-use crate::track::{LEFT_EYE, LIPS, POINTS, RIGHT_EYE};
+use crate::track::POINTS;
 use crate::weights::{WeightError, WeightReader};
 
-/// Points of an eye's network that run around its lids.
-const LIDS: usize = 16;
-/// First point of the irises.
-const IRISES: usize = 468;
-/// No point is trusted more than this, as a share of the distance between the eyes.
-const SUREST: f64 = 0.0076;
-/// Lips and lids are what is looked at: their points count so many times more than their own errors say.
-const LIPS_COUNT: f64 = 2.0;
-const EYES_COUNT: f64 = 1.5;
+/// No file has more of the tracker's usual errors.
+const MOST_ERRORS: usize = 256;
 
 /// Places on the surface, and how they move with each coefficient.
 #[derive(Clone, Debug)]
@@ -25,8 +18,13 @@ pub(super) struct Surface {
     pub mean: Vec<DVec3>,
     /// (144, 478) what one unit of each coefficient adds: α 80, β 64.
     pub components: Vec<DVec3>,
-    /// (478) expected error of the tracker, as a share of the distance between the eyes.
+    /// (478) expected error of the tracker beside its usual ones, as a share of the distance between the eyes.
     pub sigma: Vec<f64>,
+    /// (M, 478) the tracker's usual errors, each of standard deviation 1, independent; shares of the distance between the eyes, x right and y down on an upright
+    /// face. A face's points are all off in some such ways together, as the network sees this person and expression.
+    pub errors: Vec<[f64; 2]>,
+    /// All points together count like so many whose other errors are independent.
+    pub independent: f64,
     /// (478) which point a point is in the mirror image.
     pub mirror: Vec<usize>,
 }
@@ -42,6 +40,19 @@ impl Surface {
         let triangles = indices(r, "triangle", model.triangles.len())?;
         let weights: Vec<[f32; 3]> = r.take("barycentric", [POINTS, 3])?.as_chunks().0.to_vec();
         let sigma = r.take("sigma", [POINTS])?;
+        let count = r.shape("errors").and_then(|s| s.first().copied()).unwrap_or(0);
+        if count > MOST_ERRORS {
+            return Err(r.metadata_error("errors", format!("are {count}; expected at most {MOST_ERRORS}")));
+        }
+        let errors: Vec<[f64; 2]> = match count {
+            0 => Vec::new(),
+            count => r.take("errors", [count, POINTS, 2])?.as_chunks().0.iter().map(|e| e.map(f64::from)).collect(),
+        };
+        let independent = r.metadata("independent")?;
+        let independent = match independent.parse::<f64>() {
+            Ok(number) if (1.0..=POINTS as f64).contains(&number) => number,
+            _ => return Err(r.metadata_error("independent", format!("is {independent:?}; expected 1 to {POINTS}"))),
+        };
         let mirror = indices(r, "mirror", POINTS)?;
         let outside = |w: &[f32; 3]| w.iter().any(|w| *w < -1e-4) || (w.iter().sum::<f32>() - 1.0).abs() > 1e-3;
         if let Some(odd) = weights.iter().position(outside) {
@@ -67,15 +78,8 @@ impl Surface {
         let all = model.identity.chunks_exact(model.vertices()).chain(model.expression.chunks_exact(model.vertices()));
         let components: Vec<DVec3> = all.flat_map(on).collect();
         debug_assert_eq!(components.len(), (IDENTITY + EXPRESSION) * POINTS);
-        let mut sigma: Vec<f64> = sigma.into_iter().map(|s| f64::from(s).max(SUREST)).collect();
-        for k in LIPS {
-            sigma[k as usize] /= LIPS_COUNT;
-        }
-        let lids = LEFT_EYE[..LIDS].iter().chain(&RIGHT_EYE[..LIDS]).map(|k| *k as usize);
-        for k in lids.chain(IRISES..POINTS) {
-            sigma[k] /= EYES_COUNT;
-        }
-        Ok(Self { mean: on(&model.mean), components, sigma, mirror })
+        let sigma = sigma.into_iter().map(f64::from).collect();
+        Ok(Self { mean: on(&model.mean), components, sigma, errors, independent, mirror })
     }
 
     /// (478) where they are, head space, metres.
