@@ -120,7 +120,7 @@ impl Fitter {
     }
 
     /// The most probable face at `points` (478), in units of the square crop's side, x right, y down, origin top left. The camera's centre is the crop's.
-    /// At most twelve steps, some ten milliseconds each.
+    /// At most twelve steps, each of about ten milliseconds.
     ///
     /// # Errors
     /// The points are no face's: see [`FitError`].

@@ -7,6 +7,7 @@ use super::gram::{dot, gram};
 use super::priors::{ALPHA, Priors, Use};
 use super::state::{FIRST_ALPHA, FIRST_BETA, FOCAL, State, UNKNOWNS, X, Z};
 use super::surface::Surface;
+use crate::avatar::EXPRESSION;
 use crate::face::rotation;
 use crate::track::POINTS;
 
@@ -20,7 +21,7 @@ const DIFFERENCE: f64 = 1e-6;
 /// Errors beyond so many standard deviations hardly count.
 const OUTLIER: f64 = 2.5;
 /// A step that changes nothing by more than this is the last.
-const STILL: f64 = 1e-4;
+const STILL: f64 = 1e-3;
 /// How often a step's held expressions are chosen anew.
 const ROUNDS: usize = 8;
 
@@ -75,7 +76,7 @@ impl<'a> Problem<'a> {
     /// Improves a state by at most so many steps, in the first of which every point counts fully. None where arithmetic fails.
     pub(super) fn solve(&self, state: &mut State, steps: usize, trusting: usize) -> Option<()> {
         let middle = state.clone();
-        let mut held = vec![false; self.wanted.len()];
+        let mut held = vec![false; EXPRESSION];
         for step in 0..steps {
             let (jacobian, rest) = self.linear(state, step >= trusting);
             let mut hessian = gram(&jacobian, rest.len());
@@ -160,8 +161,7 @@ impl<'a> Problem<'a> {
         (jacobian, rest)
     }
 
-    /// The change that minimises ½ dᵀ·H·d − pullᵀ·d with expressions kept between 0 and 1, by an active set: `held` says which lie on a bound, and is where
-    /// the next step begins.
+    /// The change that minimises ½ dᵀ·H·d − pullᵀ·d with expressions kept between 0 and 1.
     fn step(
         &self,
         state: &State,
@@ -169,50 +169,84 @@ impl<'a> Problem<'a> {
         pull: &DVector<f64>,
         held: &mut [bool],
     ) -> Option<DVector<f64>> {
-        let count = self.wanted.len();
-        // How far each may go.
-        let room: Vec<[f64; 2]> = (self.wanted.iter())
-            .map(|(k, _)| {
-                if (FIRST_BETA..UNKNOWNS).contains(k) {
-                    [-state.x[*k], 1.0 - state.x[*k]]
-                } else {
-                    [f64::NEG_INFINITY, f64::INFINITY]
-                }
-            })
-            .collect();
-        let mut change = DVector::zeros(count);
-        // What is held is where it was, unless it has moved off its bound.
-        (0..count).for_each(|i| held[i] &= room[i][0] >= -1e-12 || room[i][1] <= 1e-12);
-        for round in 0..ROUNDS {
-            let free: Vec<usize> = (0..count).filter(|i| !held[*i]).collect();
-            let towards = pull - hessian * DVector::from_fn(count, |i, _| if held[i] { change[i] } else { 0.0 });
-            let part = DMatrix::from_fn(free.len(), free.len(), |i, j| hessian[(free[i], free[j])]);
-            let answer = Cholesky::new(part)?.solve(&DVector::from_fn(free.len(), |i, _| towards[free[i]]));
-            (free.iter().zip(answer.iter())).for_each(|(i, v)| change[*i] = *v);
-            let mut same = true;
-            for i in free {
-                let inside = change[i].clamp(room[i][0], room[i][1]);
-                if inside != change[i] {
-                    change[i] = inside;
-                    held[i] = true;
-                    same = false;
-                }
-            }
-            if same {
-                // Those that would rather go inwards are let go; not for ever, lest two take turns.
-                let slope = hessian * &change - pull;
-                for i in 0..count {
-                    let low = change[i] <= room[i][0];
-                    if held[i] && round + 2 < ROUNDS && (if low { slope[i] < -1e-9 } else { slope[i] > 1e-9 }) {
-                        held[i] = false;
-                        same = false;
-                    }
-                }
-            }
-            if same {
-                break;
+        // Whatever has no bounds follows from the expressions, and is taken out of the equations first.
+        let bounded = |i: &usize| (FIRST_BETA..UNKNOWNS).contains(&self.wanted[*i].0);
+        let (inner, outer): (Vec<usize>, Vec<usize>) = (0..self.wanted.len()).partition(bounded);
+        let part = |rows: &[usize], columns: &[usize]| {
+            DMatrix::from_fn(rows.len(), columns.len(), |i, j| hessian[(rows[i], columns[j])])
+        };
+        let pulls = |rows: &[usize]| DVector::from_fn(rows.len(), |i, _| pull[rows[i]]);
+        let across = part(&outer, &inner);
+        let whole = Cholesky::new(part(&outer, &outer))?;
+        let (alone, share) = (whole.solve(&pulls(&outer)), whole.solve(&across));
+        let reduced = part(&inner, &inner) - across.tr_mul(&share);
+        let towards = pulls(&inner) - across.tr_mul(&alone);
+        let room: Vec<[f64; 2]> =
+            inner.iter().map(|i| state.x[self.wanted[*i].0]).map(|beta| [-beta, 1.0 - beta]).collect();
+        let inside = within(&reduced, &towards, &room, held)?;
+        let outside = alone - share * &inside;
+
+        let mut change = DVector::zeros(self.wanted.len());
+        inner.iter().zip(inside.iter()).chain(outer.iter().zip(outside.iter())).for_each(|(i, v)| change[*i] = *v);
+        change.iter().all(|v| v.is_finite()).then_some(change)
+    }
+}
+
+/// The d that minimises ½ dᵀ·H·d − pullᵀ·d within its bounds, by an active set: `held` says which lie on a bound, and is where the next step begins.
+fn within(hessian: &DMatrix<f64>, pull: &DVector<f64>, room: &[[f64; 2]], held: &mut [bool]) -> Option<DVector<f64>> {
+    let count = room.len();
+    let mut change = DVector::zeros(count);
+    // What is held stays where it is, unless it has moved off its bound.
+    (0..count).for_each(|i| held[i] &= room[i][0] >= -1e-12 || room[i][1] <= 1e-12);
+    for round in 0..ROUNDS {
+        let free: Vec<usize> = (0..count).filter(|i| !held[*i]).collect();
+        let fixed = DVector::from_fn(count, |i, _| if held[i] { change[i] } else { 0.0 });
+        let towards = pull - hessian * fixed;
+        let part = DMatrix::from_fn(free.len(), free.len(), |i, j| hessian[(free[i], free[j])]);
+        let answer = Cholesky::new(part)?.solve(&DVector::from_fn(free.len(), |i, _| towards[free[i]]));
+        free.iter().zip(answer.iter()).for_each(|(i, v)| change[*i] = *v);
+        let mut done = true;
+        for i in free {
+            let inside = f64::clamp(change[i], room[i][0], room[i][1]);
+            if inside != change[i] {
+                change[i] = inside;
+                held[i] = true;
+                done = false;
             }
         }
-        change.iter().all(|v| v.is_finite()).then_some(change)
+        if done {
+            // Those that would rather go inwards are let go; not for ever, lest two take turns.
+            let slope = hessian * &change - pull;
+            for i in (0..count).filter(|_| round + 2 < ROUNDS) {
+                let low = change[i] <= room[i][0];
+                if held[i] && if low { slope[i] < -1e-9 } else { slope[i] > 1e-9 } {
+                    held[i] = false;
+                    done = false;
+                }
+            }
+        }
+        if done {
+            break;
+        }
+    }
+    Some(change)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_has_bounds_stays_within_them_and_the_rest_makes_the_best_of_it() {
+        let hessian = DMatrix::from_row_slice(3, 3, &[2.0, 1.0, 0.0, 1.0, 2.0, 0.5, 0.0, 0.5, 1.0]);
+        let pull = DVector::from_row_slice(&[4.0, -3.0, 0.2]);
+        let room = [[0.0, 1.0], [-0.5, 0.5], [-5.0, 5.0]];
+        for mut held in [[false; 3], [true, false, false], [false, false, true]] {
+            let best = within(&hessian, &pull, &room, &mut held).unwrap();
+            // The first two lie on their bounds, the third is free: 0.5 · (−0.5) + x = 0.2.
+            assert_eq!((best[0], best[1]), (1.0, -0.5));
+            assert!((best[2] - 0.45).abs() < 1e-12 || held[2], "{best}");
+        }
+        assert!(within(&-hessian, &pull, &room, &mut [false; 3]).is_none(), "no minimum");
     }
 }
