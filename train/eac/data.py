@@ -1,4 +1,4 @@
-"""Windows for training: T frames of mel with everything that a microphone may add, and the face that belongs to them."""
+"""Windows for training: T frames of mel with everything that a microphone may add, the face that belongs to them, and what was spoken."""
 
 import json
 
@@ -6,12 +6,21 @@ import numpy as np
 import torch
 
 from ..speech.mel import MELS, SILENT
-from ..speech.synth import ENGINES
-from ..speech.visemes import TRACKS
+from ..speech.phones import expand
+from ..speech.visemes import PHONES, TRACKS
 from .compose import compose
 from .model import tokens_from_columns
 
 REST, SEAL = TRACKS.index("rest"), TRACKS.index("seal")
+UNKNOWN = -100  # cross entropy leaves out what has this label
+
+
+def labels(segments, columns):
+    """(columns,) index into PHONES of what is spoken in each mel column of a clip, or UNKNOWN."""
+    out = np.full(columns, UNKNOWN, np.int8)
+    for start, end, phone in expand([tuple(s) for s in segments]):
+        out[round(100 * start) : round(100 * end)] = PHONES.index(phone) if phone in PHONES else UNKNOWN
+    return out
 
 
 class Corpus:
@@ -20,53 +29,65 @@ class Corpus:
         with np.load(part.with_suffix(".npz")) as data:
             self.columns = torch.from_numpy(data["columns"])  # (V, 4·F, 80) f16
             self.tracks = torch.from_numpy(data["tracks"])  # (F, 11) f16
-            self.clip_start, self.clip_engine = data["clip_start"], data["clip_engine"]
+            self.clip_start = data["clip_start"]
             self.pcm = data["pcm"] if "pcm" in data else None
         about = json.loads(part.with_suffix(".json").read_text())
-        if about["tracks"] != TRACKS:
+        if about["tracks"] != TRACKS or "engines" not in about:
             raise ValueError(f"{part}: made by another version of the tracks; build the corpus again")
-        self.segments, self.voices = about["segments"], about["voices"]
+        self.segments, self.voices, self.engines = about["segments"], about["voices"], about["engines"]
         self.frames = len(self.tracks)
-        quiet = self.clip_engine == ENGINES.index("quiet")
-        self.quiet = [(int(a), int(b)) for a, b, q in zip(self.clip_start, self.clip_start[1:], quiet) if q and b - a >= 40]
+        clips = list(zip(self.clip_start.tolist(), self.clip_start[1:].tolist()))
+        self.phones = torch.from_numpy(np.concatenate([labels(s, 4 * (b - a)) for s, (a, b) in zip(self.segments, clips)]))  # (4·F,) i8
+        self.quiet = [clip for clip, e in zip(clips, self.engines) if e == "quiet" and clip[1] - clip[0] >= 40]
+        # Where a window begins is drawn by weight: the sum of the weights of all frames before.
+        self.mass = np.cumsum(np.repeat(np.array(about["weights"]), np.diff(self.clip_start)))
+
+    def draw(self, rng, first, frames):
+        """A frame at which a window of so many frames can begin."""
+        start = int(np.searchsorted(self.mass, rng.uniform(0, self.mass[-1]), side="right"))
+        return min(max(start - frames // 2, first), self.frames - frames - 1)
 
 
 class Windows:
     """Random windows; everything random comes from the generator that a batch is asked for with."""
 
-    def __init__(self, corpus, config, gap_row, plain=False):
-        self.corpus, self.rng, self.plain = corpus, None, plain
+    def __init__(self, corpus, config, gap_row, plain=False, people=None):
+        """`people`: a corpus of recordings, of which `data.people` of the windows are."""
+        self.corpus, self.people, self.rng, self.plain = corpus, people, None, plain
         self.frames, self.context = config["model"]["frames"], config["model"]["columns"]
+        self.share = config["data"]["people"] if people else 0.0
         self.gap_row = torch.as_tensor(gap_row)
 
     def batch(self, rng, size):
-        """tokens (B, T, 960), emotion table weights (B, 8), mu (B,), target (B, T, 64)"""
-        self.rng, corpus = rng, self.corpus
-        lead = self.context - 4
-        count = 4 * self.frames + lead
-        starts = rng.integers(lead // 4, corpus.frames - self.frames, size)
-        for i in range(size):
-            # A third of all frames are pauses, which are easily learnt: most windows that end in one are drawn again.
-            tail = slice(starts[i] + self.frames - 8, starts[i] + self.frames)
-            if rng.uniform() < 0.6 and corpus.tracks[tail, REST].min() > 0.9:
-                starts[i] = rng.integers(lead // 4, corpus.frames - self.frames)
-        clean = rng.uniform(size=size) < 0.4
-        variant = np.where(clean, 0, rng.integers(0, len(corpus.columns), size))
-        if self.plain:
-            columns = torch.stack([corpus.columns[v, 4 * s - lead :][:count] for v, s in zip(variant, starts)]).float()
-            tracks = torch.stack([corpus.tracks[s : s + self.frames] for s in starts]).float()
-        else:
-            spoken = [self._at_a_tempo(v, int(s), count, lead) for v, s in zip(variant, starts)]
-            columns, tracks = (torch.stack(x) for x in zip(*spoken))
+        """tokens (B, T, 960), emotion table weights (B, 8), mu (B,), target (B, T, 64), labels (B, T, 4)"""
+        self.rng = rng
+        spoken = [self._window(self.people if rng.uniform() < self.share else self.corpus) for _ in range(size)]
+        columns, tracks, phones = (torch.stack(x) for x in zip(*spoken))
+        if not self.plain:
             columns = self._as_heard(columns)
-            self._cut_starts(columns, tracks)
+            self._cut_starts(columns, tracks, phones)
+            self._mask(columns)
         mix, mu = self._emotions(size)
         target = compose(tracks, mix, mu, self.gap_row)
-        return tokens_from_columns(columns, self.frames, self.context), mix, mu, target
+        phones = phones[:, self.context - 4 :].long().view(size, self.frames, 4)
+        return tokens_from_columns(columns, self.frames, self.context), mix, mu, target, phones
 
-    def _at_a_tempo(self, variant, start, count, lead):
-        """A window spoken up to a quarter faster or slower: people do not keep a synthesiser's time. (count, 80), (T, 11)"""
-        corpus, rng = self.corpus, self.rng
+    def _window(self, corpus):
+        rng, lead = self.rng, self.context - 4
+        count = 4 * self.frames + lead
+        start = corpus.draw(rng, lead // 4, self.frames)
+        # A third of all frames are pauses, which are easily learnt: most windows that end in one are drawn again.
+        if rng.uniform() < 0.6 and corpus.tracks[start + self.frames - 8 : start + self.frames, REST].min() > 0.9:
+            start = corpus.draw(rng, lead // 4, self.frames)
+        variant = 0 if rng.uniform() < 0.4 else int(rng.integers(len(corpus.columns)))
+        if self.plain:
+            columns = slice(4 * start - lead, 4 * start - lead + count)
+            return corpus.columns[variant, columns].float(), corpus.tracks[start : start + self.frames].float(), corpus.phones[columns]
+        return self._at_a_tempo(corpus, variant, start, count, lead)
+
+    def _at_a_tempo(self, corpus, variant, start, count, lead):
+        """A window spoken up to a quarter faster or slower: people do not keep a synthesiser's time. (count, 80), (T, 11), (count,)"""
+        rng = self.rng
         tempo = float(rng.uniform(0.8, 1.28)) if rng.uniform() < 0.7 else 1.0
         tempo = min(tempo, (4 * (corpus.frames - start) + lead - 2) / count)
         first = 4 * start - lead
@@ -74,6 +95,7 @@ class Windows:
         low = place.long()
         heard = corpus.columns[variant, first : first + int(low[-1]) + 2].float()
         columns = torch.lerp(heard[low], heard[low + 1], (place - low)[:, None])
+        phones = corpus.phones[first : first + int(low[-1]) + 2][(place + 0.5).long()]
         frame = (tempo * (lead + 4 * torch.arange(self.frames) + 1.5) - 1.5 - lead) / 4  # centres, from `start`
         low = frame.floor().long().clamp(min=0)
         seen = corpus.tracks[start : start + int(low[-1]) + 2].float()
@@ -82,7 +104,7 @@ class Windows:
         half = 0.5 * max(tempo, 1.0) - 1e-4
         covered = [(frame + side).round().long().clamp(0, len(seen) - 1) for side in (-half, half)]
         tracks[:, SEAL] = torch.maximum(*(seen[k, SEAL] for k in covered))
-        return columns, tracks
+        return columns, tracks, phones
 
     def _emotions(self, size):
         rng = self.rng
@@ -126,14 +148,32 @@ class Windows:
                 noise = self.corpus.columns[rng.integers(len(self.corpus.columns)), start : start + count].float()
                 below = rng.uniform(2, 50) / 4.343 - gain[i, 0, 0]  # signal to noise ratio 2 … 50 dB
                 columns[i] = torch.logaddexp(columns[i] * 4, noise * 4 - below) / 4
+            if self.people and rng.uniform() < 0.2:
+                # Others in the room: one, or a babble of several; 6 … 30 dB below.
+                crowd = torch.full((count, MELS), 4 * SILENT)
+                for _ in range(int(rng.choice([1, 3, 6]))):
+                    start = 4 * self.people.draw(rng, self.context, self.frames + 2)
+                    crowd = torch.logaddexp(crowd, 4 * self.people.columns[rng.integers(len(self.people.columns)), start : start + count].float())
+                columns[i] = torch.logaddexp(columns[i] * 4, crowd - (rng.uniform(6, 30) / 4.343 - gain[i, 0, 0])) / 4
         return columns.clamp(min=SILENT)
 
-    def _cut_starts(self, columns, tracks):
+    def _mask(self, columns):
+        """Now and then some bands or a few columns are lost, so that nothing hangs on one cue."""
+        for column in columns:
+            if self.rng.uniform() < 0.4:
+                first, width = int(self.rng.integers(0, MELS - 8)), int(self.rng.integers(2, 14))
+                column[:, first : first + width] = column.mean()
+            if self.rng.uniform() < 0.3:
+                first, width = int(self.rng.integers(0, len(column) - 8)), int(self.rng.integers(1, 7))
+                column[first : first + width] = column[first : first + width].mean()
+
+    def _cut_starts(self, columns, tracks, phones):
         """Some windows begin before the stream did: digital silence up to a frame, the mouth shut."""
         for i in range(len(columns)):
             chance = self.rng.uniform()
             if chance < 0.05:
                 frame = self.frames if chance < 0.012 else int(self.rng.integers(1, self.frames))
                 columns[i, : self.context - 4 + 4 * frame] = SILENT
+                phones[i, : self.context - 4 + 4 * frame] = PHONES.index("SIL")
                 tracks[i, :frame] = 0.0
                 tracks[i, :frame, REST] = 1.0

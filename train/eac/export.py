@@ -14,6 +14,7 @@ from ..release import release
 from .config import load_config
 from .face import EMOTIONS, INDEX, NAMES
 from .model import Eac
+from .stream import of_listener
 
 
 def export(checkpoint, path):
@@ -21,7 +22,7 @@ def export(checkpoint, path):
     config, bias = load_config()["model"], load_config()["export"]["close_bias"]
     state = torch.load(checkpoint, weights_only=False)
     net = Eac(config)
-    net.load_state_dict(state["average"])  # names and shapes must be the network's own
+    net.load_state_dict(of_listener(state["average"]))  # names and shapes must be the network's own
     with torch.no_grad():
         net.head[2].bias[INDEX["mouthClose"]] -= bias
     save_half(

@@ -15,9 +15,14 @@ def load_net(path):
     if str(path).endswith(".safetensors"):
         state = {k: v.float() for k, v in load_file(path).items()}
     else:
-        state = torch.load(path, weights_only=False)["average"]
+        state = of_listener(torch.load(path, weights_only=False)["average"])
     net.load_state_dict(state)
     return net.eval()
+
+
+def of_listener(state):
+    """EAC's tensors of a training's: without the layer that names phones."""
+    return {k.removeprefix("eac."): v for k, v in state.items() if k.startswith("eac.")}
 
 
 @torch.no_grad()

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
-from .synth import ENGINES, FPS
+from .synth import FPS
 
 
 def level_db(pcm, start, end):
@@ -20,10 +20,10 @@ def level_db(pcm, start, end):
 def table(part):
     """{engine: {phone: (count, mean seconds, dB 40 ms before, first half, second half, 40 ms after)}}"""
     data = np.load(part.with_suffix(".npz"))
-    clips = json.loads(part.with_suffix(".json").read_text())["segments"]
+    about = json.loads(part.with_suffix(".json").read_text())
     pcm = data["pcm"].astype(np.float64) / 32767
     rows = {}
-    for clip, engine, start in zip(clips, data["clip_engine"], data["clip_start"]):
+    for clip, engine, start in zip(about["segments"], about["engines"], data["clip_start"]):
         offset = start / FPS
         for s, e, phone in clip:
             if s < 0.05 or phone not in "SIL P T K B D G M N F S AE IY AA".split():
@@ -32,7 +32,7 @@ def table(part):
             middle = (s + e) / 2
             spans = [(s - 0.04, s), (s, middle), (middle, e), (e, e + 0.04)]
             row = (e - s, *(level_db(pcm, *span) for span in spans))
-            rows.setdefault(ENGINES[engine], {}).setdefault(phone, []).append(row)
+            rows.setdefault(engine, {}).setdefault(phone, []).append(row)
     return {
         engine: {p: (len(r), np.mean([x[0] for x in r]), *np.nanmedian([x[1:] for x in r], 0)) for p, r in phones.items()}
         for engine, phones in rows.items()

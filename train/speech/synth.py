@@ -3,8 +3,8 @@
     python -m train.speech.synth train --out train/.cache/speech
     python -m train.speech.synth held  --out train/.cache/speech
 
-Writes `<part>.npz`: columns (variants, 4·frames, 80) f16, tracks (frames, 11) f16, clip_start, clip_engine; and
-`<part>.json` with the segments of every clip. The held-out part also keeps its PCM.
+Writes `<part>.npz`: columns (variants, 4·frames, 80) f16, tracks (frames, 11) f16, clip_start; and `<part>.json` with what every clip is: engine, voice, segments, and
+the weight with which training draws it. The held-out part also keeps its PCM.
 """
 
 import argparse
@@ -63,17 +63,19 @@ class Corpus:
         self.rng = random.Random(seed)
         self.variants, self.keep_pcm = variants, keep_pcm
         self.columns = [[] for _ in range(variants)]
-        self.tracks, self.start, self.engine, self.voice, self.segments, self.pcm = [], [0], [], [], [], []
+        self.tracks, self.start, self.engine, self.voice, self.segments, self.weight, self.pcm = [], [0], [], [], [], [], []
 
-    def add(self, pcm, segments, engine, voice):
+    def add(self, pcm, segments, engine, voice, weight=1.0, bursts=True, more=()):
+        """`engine` is where the clip comes from. `bursts`: segments hold the aspiration of p, and its burst is looked for in the sound. `more`: further variants that the caller made."""
         frames = len(pcm) // 640
-        self.tracks.append(render(segments, frames, pcm).astype(np.float16))
-        for i in range(self.variants):
-            heard = pcm if i == 0 else through_room_and_microphone(self.noise, pcm)
-            self.columns[i].append(log_mel(heard).astype(np.float16))
+        self.tracks.append(render(segments, frames, pcm if bursts else None).astype(np.float16))
+        made = [pcm] + [through_room_and_microphone(self.noise, pcm) for _ in range(self.variants - 1 - len(more))] + list(more)
+        for kept, heard in zip(self.columns, made):
+            kept.append(log_mel(heard, 4 * frames).astype(np.float16))
         self.start.append(self.start[-1] + frames)
-        self.engine.append(ENGINES.index(engine))
+        self.engine.append(engine)
         self.voice.append(voice)
+        self.weight.append(weight)
         self.segments.append([(round(s, 4), round(e, 4), p) for s, e, p in segments])
         if self.keep_pcm:
             self.pcm.append((np.clip(pcm, -1, 1) * 32767).astype(np.int16))
@@ -85,11 +87,10 @@ class Corpus:
             path.with_suffix(".npz"),
             columns=np.stack([np.concatenate(c) for c in self.columns]),
             tracks=np.concatenate(self.tracks),
-            clip_start=np.array(self.start), clip_engine=np.array(self.engine, np.uint8), **extra,
+            clip_start=np.array(self.start), **extra,
         )
-        path.with_suffix(".json").write_text(
-            json.dumps({"tracks": TRACKS, "voices": self.voice, "segments": self.segments})
-        )
+        about = {"tracks": TRACKS, "engines": self.engine, "voices": self.voice, "weights": self.weight, "segments": self.segments}
+        path.with_suffix(".json").write_text(json.dumps(about))
 
 
 def festival_batch(corpus, text, voice, count=24):

@@ -50,6 +50,7 @@ _TABLE = {
 }
 for _same, _as in dict(P="M", B="M", V="F", Z="S", ZH="SH", JH="CH", G="K", NG="K").items():
     _TABLE[_same] = _TABLE[_as]
+PHONES = sorted(_TABLE.keys() - {"GLOT"})  # what a listener can name: monophthongs, consonants, silence
 
 
 def lip_holds(segments, pcm=None, rate=16000):

@@ -13,8 +13,8 @@ from safetensors.torch import load_file  # noqa: E402
 from train.eac.card import findings, write  # noqa: E402
 from train.eac.compose import ACTIONS, action_table, compose  # noqa: E402
 from train.eac.config import load_config  # noqa: E402
-from train.eac.data import Corpus  # noqa: E402
-from train.eac.evaluate import mistakes  # noqa: E402
+from train.eac.data import UNKNOWN, Corpus, labels  # noqa: E402
+from train.eac.evaluate import interval, mistakes  # noqa: E402
 from train.eac.export import export  # noqa: E402
 from train.eac.face import EMOTIONS, INDEX, NAMES, load_face, stand_in  # noqa: E402
 from train.eac.model import Eac, tokens_from_columns  # noqa: E402
@@ -24,7 +24,7 @@ from train.eac.train import Trainer  # noqa: E402
 from train.goldens.eac import randomise  # noqa: E402
 from train.speech.mel import log_mel  # noqa: E402
 from train.speech.synth import Corpus as Builder  # noqa: E402
-from train.speech.visemes import TRACKS  # noqa: E402
+from train.speech.visemes import PHONES, TRACKS  # noqa: E402
 
 ROOT = Path(__file__).parents[3]
 torch.set_num_threads(1)
@@ -159,29 +159,52 @@ def test_resuming_repeats_the_curve(corpus, tmp_path):
     assert other.advance(0.5)["total"] != losses[6], "another process draws other windows, also after a resume"
 
 
-def test_a_checkpoint_from_before_the_shared_loop_is_gone_on_with(corpus, tmp_path):
-    """It held the average as tensors, and the state of a generator."""
-    trainer = Trainer(small_config(), corpus, stand_in())
-    trainer.advance(0.0)
-    trainer.save(tmp_path / "last.pt")
-    state = torch.load(tmp_path / "last.pt", weights_only=False)
-    assert set(state) == {"net", "average", "optimizer", "step", "seconds", "curve"}
-    torch.save({k: dict(v) if k == "average" else v for k, v in state.items()} | {"rng": np.random.default_rng(1).bit_generator.state}, tmp_path / "last.pt")
-    again = Trainer(small_config(), corpus, stand_in())
-    again.load(tmp_path / "last.pt")
-    assert again.step == 1 and again.advance(0.5) == trainer.advance(0.5)
-
-
 def test_export_keeps_the_average_in_f16(corpus, tmp_path):
     config = load_config()
     trainer = Trainer(config, corpus, stand_in())
     trainer.save(tmp_path / "last.pt")
     export(tmp_path / "last.pt", tmp_path / "eac.safetensors")
     net = load_net(tmp_path / "eac.safetensors")
-    wanted = {k: v.clone() for k, v in trainer.average.state_dict().items()}
+    wanted = {k: v.clone() for k, v in trainer.average.eac.state_dict().items()}
     wanted["head.2.bias"][INDEX["mouthClose"]] -= config["export"]["close_bias"]
     for name, value in net.state_dict().items():
         assert torch.equal(value, wanted[name].half().float()), name
+
+
+def test_training_begins_where_exported_weights_end(corpus, tmp_path):
+    config = load_config()
+    first = Trainer(config, corpus, stand_in())
+    first.save(tmp_path / "last.pt")
+    export(tmp_path / "last.pt", tmp_path / "eac.safetensors")
+    again = Trainer(config, corpus, stand_in(), begin=tmp_path / "eac.safetensors").net.eac.state_dict()
+    for name, value in first.average.eac.state_dict().items():
+        assert torch.allclose(again[name], value, atol=2e-3), name
+
+
+def test_recordings_join_by_share_and_are_drawn_by_weight(corpus):
+    people = copy.copy(corpus)
+    people.mass = np.cumsum(np.where(np.arange(corpus.frames) < 100, 0.0, 1.0))
+    config = small_config()
+    config["data"]["people"] = 1.0
+    rng = np.random.default_rng(3)
+    assert all(people.draw(rng, 2, 32) >= 100 - 16 for _ in range(50))
+    assert all(2 <= corpus.draw(rng, 2, 32) < corpus.frames - 32 for _ in range(50))
+    mel, _, _, target, phones = Trainer(config, corpus, stand_in(), people=people).batch()
+    assert mel.shape == (4, 32, 960) and target.shape == (4, 32, 64) and phones.shape == (4, 32, 4)
+    assert torch.isfinite(mel).all() and phones.max() < len(PHONES)
+
+
+def test_labels_stand_where_the_phones_are():
+    said = labels([(0.0, 0.2, "SIL"), (0.2, 0.3, "M"), (0.3, 0.5, "AY"), (0.5, 0.55, "SIL"), (0.55, 0.6, "GLOT")], 60)
+    names = [PHONES[k] if k != UNKNOWN else None for k in said.tolist()]
+    assert names == ["SIL"] * 20 + ["M"] * 10 + ["AA"] * 12 + ["IH"] * 8 + [None] * 10
+
+
+def test_the_interval_holds_the_figure_and_widens_with_fewer_speakers():
+    rng = np.random.default_rng(1)
+    rows = np.array([[f, 20, f, 20] for f in rng.integers(8, 18, 40)])
+    narrow, wide = interval(rows), interval(rows[:5])
+    assert narrow[0] < rows[:, 0].sum() / 800 < narrow[1] and wide[1] - wide[0] > narrow[1] - narrow[0]
 
 
 def made_up_figures(missed, f1):

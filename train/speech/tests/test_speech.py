@@ -10,6 +10,7 @@ import pytest
 from train.eac.metrics import closure_counts, deep_silence, merged, offset_ms, precision_recall, runs_of
 from train.speech.mel import MELS, SILENT, filters, log_mel
 from train.speech.phones import expand, find_bursts, from_cmu, from_espeak, join_silences
+from train.speech.recordings import ASPIRATION, segments_of, splits, weight_of
 from train.speech.sentences import Sentences
 from train.speech.sounds import KINDS, quiet_clip, through_room_and_microphone
 from train.speech.visemes import FPS, TRACKS, render
@@ -75,6 +76,26 @@ def test_pauses_rest_and_speech_does_not():
     tracks = render([(0, 0.6, "SIL"), (0.6, 0.9, "AE"), (0.9, 0.95, "SIL"), (0.95, 1.2, "IY"), (1.2, 2.0, "SIL")], 50)
     assert tracks[:12, REST].min() == 1.0 and tracks[16:29, REST].max() == 0.0 and tracks[36:, REST].min() > 0.95
     assert tracks[17:21, JAW].max() > 0.6
+
+
+def test_recordings_shut_the_lips_as_long_as_they_are_shut():
+    row = lambda p, s, e: {"p": p, "start": s, "end": e}  # noqa: E731
+    said = segments_of({"align": {"phones": [row("sil", 0.1, 0.3), row("p", 0.3, 0.4), row("iy", 0.4, 0.6), row("m", 0.6, 0.7), row("spn", 0.7, 0.9)]}}, 1.0)
+    assert [p for *_, p in said] == ["SIL", "P", "HH", "IY", "M", "SIL"]
+    assert abs(said[1][1] - (0.4 - ASPIRATION)) < 1e-9 and said[4][:2] == (0.6, 0.7) and said[-1][1] == 1.0
+    # A hand label begins at its row's end; labels past the end of the sound are left out.
+    hand = segments_of({"hand": {"phones": [row("_d", 0.0, 0.1), row("a", 0.1, 0.2), row("p", 0.2, 0.3), row("!p", 0.3, 0.36), row("a", 0.36, 0.4), row(".", 0.4, 0.9)]}}, 0.8)
+    assert [(round(s, 2), round(e, 2), p) for s, e, p in hand] == [
+        (0.0, 0.1, "SIL"), (0.1, 0.2, "D"), (0.2, 0.3, "AA"), (0.3, 0.36, "P"), (0.36, 0.4, "HH"), (0.4, 0.8, "AA")
+    ]
+    assert segments_of({"text": "no times"}, 1.0) is None
+
+
+def test_speakers_are_in_one_part_only_and_stay_there():
+    rows = [{"speaker": f"s{k}", "source_folder": "ls", "score": "-12"} for k in range(40)]
+    aside = splits(rows)
+    assert sorted(aside.values()) == ["dev"] * 7 + ["test"] * 7 and splits(rows[::-1]) == aside
+    assert weight_of(rows[0]) > weight_of(rows[0] | {"score": "-35"})
 
 
 def test_text_is_seeded_and_held_out_text_differs():
