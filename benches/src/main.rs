@@ -2,18 +2,18 @@
 #![forbid(unsafe_code)]
 #![allow(clippy::print_stdout, reason = "printing tables is what benchmarks are for")]
 
+mod emotions;
 mod faces;
 mod hef;
 mod kernels;
 mod motion;
 mod picture;
-mod speech;
 mod stats;
 
 const USAGE: &str = "\
 benches WHAT
   eac          one frame of the motion network on each executor
-  speech       closure F1, aperture in silence and noise, A/V offset, emotion effect on held-out voices
+  emotions     how far each emotion moves its action units on a held-out voice
   picture      PSNR and SSIM against path-traced pictures, and contact sheets; [--truth DIR] [--out DIR]
   faces        a contact sheet of each avatar's emotions and visemes; [--avatar NAME]… [--expressions FILE] [--size PIXELS] [--tile PIXELS] [--out DIR]
   hef          the learned generator with random weights, layer by layer; [--size nano|base|paper] [--frames N]
@@ -26,7 +26,7 @@ fn main() {
     println!("{}", stats::machine());
     match what.as_str() {
         "eac" => motion::run(),
-        "speech" => speech::run(),
+        "emotions" => or_exit(emotions::run()),
         "picture" => or_exit(picture::run(arguments)),
         "faces" => or_exit(faces::run(arguments)),
         "hef" => or_exit(hef::run(arguments)),

@@ -1,4 +1,4 @@
-//! `vultus eval generator` on people that are made here of a shipped avatar.
+//! `vultus eval generator` on people that are made here of a shipped avatar, and `vultus eval speech` on a shipped clip.
 
 use std::fs;
 use std::io::{BufRead as _, BufReader};
@@ -59,6 +59,26 @@ fn command(dir: &Path, arguments: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_vultus"));
     command.current_dir(dir).env_remove("VULTUS_WEIGHTS").args(["eval", "generator"]).args(arguments);
     command
+}
+
+fn speech(dir: &Path, arguments: &[&str]) -> Output {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_vultus"));
+    command
+        .current_dir(dir)
+        .env_remove("VULTUS_WEIGHTS")
+        .args(["eval", "speech", "--weights", WEIGHTS])
+        .args(arguments);
+    command.output().unwrap()
+}
+
+/// A folder with one of the shipped clips.
+fn clip(folder: &Path, name: &str, sound: &str) -> Value {
+    let from = Path::new(WEIGHTS).join("../benches/data/speech");
+    fs::create_dir_all(folder).unwrap();
+    fs::copy(from.join(sound), folder.join(sound)).unwrap();
+    let about = json(&from.join(format!("{name}.json")));
+    fs::write(folder.join(format!("{name}.json")), about.to_string()).unwrap();
+    about
 }
 
 fn succeeds(dir: &Path, arguments: &[&str]) -> (String, String) {
@@ -237,4 +257,61 @@ fn ctrl_c_ends_it_and_leaves_nothing_behind() {
     assert_eq!(child.wait().unwrap().code(), Some(130), "{said:?}");
     assert_eq!(said, ["vultus: stopped before the end; nothing was written"]);
     assert_eq!(names(path), before);
+}
+
+#[test]
+fn lips_keep_to_a_synthesised_voice_and_are_shut_where_nobody_speaks() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path();
+    // Found above the current folder.
+    let about = clip(&path.join("benches/data/speech"), "flite", "flite.flac");
+    clip(&path.join("benches/data/speech"), "music", "music.opus");
+    let output = speech(path, &["--json", "out.json"]);
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let table = String::from_utf8(output.stdout).unwrap();
+    let report = json(&path.join("out.json"));
+    let flite = &report["sources"]["flite"];
+    assert_eq!((&flite["speakers"], report["sources"].as_object().unwrap().len()), (&json!(1), 1));
+    assert!(flite["closures"].as_u64().unwrap() <= about["closures"].as_array().unwrap().len() as u64);
+    let rows = flite["by_look_ahead"].as_array().unwrap();
+    assert_eq!(rows.iter().map(|row| row["look_ahead"].as_u64().unwrap()).collect::<Vec<_>>(), [0, 2, 5]);
+    for row in rows {
+        let number = |name: &str| row[name].as_f64().unwrap_or_else(|| panic!("{name}: {row}"));
+        assert!(number("f1") > 0.5 && number("correlation") > 0.6 && number("offset_ms").abs() < 40.0, "{row}");
+        assert_eq!(row["interval"], json!([number("f1"), number("f1")]), "there is one speaker");
+    }
+    assert!(flite["noisy"]["f1"].as_f64().unwrap() > 0.2);
+    let still = report["still"].as_object().unwrap();
+    assert_eq!(still.keys().collect::<Vec<_>>(), ["music at −30 dBFS", "silence", "white noise at −30 dBFS"]);
+    assert!(still.values().all(|gap| gap.as_f64().unwrap() < 0.1), "{still:?}");
+    assert!(table.contains("flite") && table.contains("long pauses of flite") && table.contains("music"), "{table}");
+}
+
+#[test]
+fn a_wrong_clip_is_one_sentence() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path();
+    clip(&path.join("still"), "music", "music.opus");
+    clip(&path.join("silent"), "flite", "flite.flac");
+    fs::remove_file(path.join("silent/flite.flac")).unwrap();
+    let mut about = clip(&path.join("late"), "flite", "flite.flac");
+    about["closures"] = json!([[99.0, 99.1, "M"]]);
+    fs::write(path.join("late/flite.json"), about.to_string()).unwrap();
+    clip(&path.join("other"), "flite", "flite.flac");
+    fs::write(path.join("other/flite.json"), "[]").unwrap();
+    fs::create_dir(path.join("empty")).unwrap();
+    for (folder, words) in [
+        ("nowhere", &["there is no folder nowhere", "--voices"][..]),
+        ("empty", &["empty: there is no JSON file"]),
+        ("still", &["still: in none of its clips"]),
+        ("silent", &["flite.json: no .flac or .opus"]),
+        ("late", &["flite.json: 99 … 99.1 s is not within the clip"]),
+        ("other", &["flite.json: is not what train/speech/clips.py writes"]),
+    ] {
+        let output = speech(path, &["--voices", folder, "--json", "out.json"]);
+        let stderr = String::from_utf8(output.stderr).unwrap();
+        assert_eq!(output.status.code(), Some(1), "{folder}: {stderr}");
+        assert!(words.iter().all(|word| stderr.contains(word)) && stderr.lines().count() == 1, "{folder}: {stderr}");
+        assert!(!path.join("out.json").exists(), "{folder}");
+    }
 }

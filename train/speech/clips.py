@@ -1,13 +1,15 @@
-"""The bundled sample speech, and three held-out clips with their phoneme times for the engine's own benchmark.
+"""The bundled sample speech, and what `vultus eval speech` measures: three held-out voices, sounds in which nobody speaks, and recordings of people.
 
-    python -m train.speech.clips --sample weights/sample.wav --bench benches/data/speech
+    python -m train.speech.clips --sample weights/sample.wav --bench benches/data/speech [--people FOLDER]
 
-A clip's JSON: engine, voice, text, seconds, closures and bites [[start, end, phone]], pauses [[start, end]] (at least
-0.12 s long), and openness, one value per 25 Hz frame (0 shut … 1), all from the synthesiser's own times.
+A clip's JSON: engine (a synthesiser, a collection, a noise), voice, licence, text, seconds, closures and bites [[start, end, phone]], pauses [[start, end]] (at least
+0.12 s long), and openness, one value per 25 Hz frame (0 shut … 1), from the synthesiser's own times or the recording's alignment. --people takes a collection as
+`train/speech/recordings.py` does, and copies recordings of speakers of its `people_test` whose licence asks for nothing.
 """
 
 import argparse
 import json
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -16,6 +18,8 @@ import soundfile
 from ..eac.config import load_config
 from .engines import RATE, Espeak, festival, flite
 from .phones import BITES, CLOSURES, join_silences
+from .recordings import SOURCES, catalogue, clips, splits
+from .sounds import quiet_clip
 from .visemes import FPS, TRACKS, render
 
 SAMPLE_VOICE = "slt"
@@ -31,6 +35,8 @@ BENCH = [
     ("festival", "ked_diphone", "The members of the company met above the shop. "
      "They stopped for lunch at half past five, then opened a bottle of pepper jam."),
 ]
+STILL = {"music": 41, "knocks": 42, "breath": 43}  # noise: seed
+PEOPLE = {"cv": 40, "emodb": 16}  # clips of each collection, both CC0
 
 
 def speak(engine, voice, text, stretch=1.0):
@@ -58,10 +64,41 @@ def truth(segments, frames, pcm):
     }
 
 
+def write(path, about):
+    path.with_suffix(".json").write_text(json.dumps(about, ensure_ascii=False) + "\n")
+    sound = next(path.with_suffix(e) for e in (".flac", ".opus") if path.with_suffix(e).exists())
+    print(sound, f"{about['seconds']:.1f} s, {sound.stat().st_size} bytes, {len(about['closures'])} closures")
+
+
+def write_still(folder, seconds=6, level_db=-30.0):
+    """Sounds in which nobody speaks."""
+    for name, seed in STILL.items():
+        pcm = quiet_clip(np.random.default_rng(seed), seconds, name) / 0.07 * 10 ** (level_db / 20)
+        soundfile.write(folder / f"{name}.opus", pcm, RATE, format="OGG", subtype="OPUS")
+        about = {"engine": f"{name} at {level_db:.0f} dBFS".replace("-", "−"), "voice": "nobody", "licence": "MIT OR Apache-2.0", "text": "", "seconds": float(seconds)}
+        write(folder / name, about | truth([(0.0, float(seconds), "SIL")], seconds * FPS, None))
+
+
+def write_people(collection, folder):
+    """Recordings of speakers who are kept for the test, as they are."""
+    rows = catalogue(collection)
+    aside = splits(rows)
+    for source, count in PEOPLE.items():
+        mine = [r for r in rows if r["source_folder"] == source and aside.get(r["speaker"]) == "test"]
+        for row, pcm, segments in clips(collection, mine[:: max(1, len(mine) // count)][:count]):
+            path = folder / Path(row["file"]).name
+            shutil.copyfile(collection / row["file"], path)
+            text = json.loads((collection / row["file"]).with_suffix(".json").read_text())["text"]
+            frames = -(-len(pcm) // 640)
+            about = {"engine": source, "voice": row["speaker"], "licence": SOURCES[source][1], "text": text, "seconds": frames / FPS}
+            write(path, about | truth([*segments[:-1], (segments[-1][0], frames / FPS, segments[-1][2])], frames, None))
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--sample", type=Path, default=Path("weights/sample.wav"))
     parser.add_argument("--bench", type=Path, default=Path("benches/data/speech"))
+    parser.add_argument("--people", type=Path, metavar="FOLDER", help="a collection of recordings; without it those that are there stay")
     args = parser.parse_args()
     pcm, _ = flite(SAMPLE_TEXT, SAMPLE_VOICE, 1.05)
     silence = np.zeros(int(0.3 * RATE), np.float32)
@@ -83,9 +120,10 @@ def main():
         moved = [(0.0, 0.4, "SIL"), *moved, (moved[-1][1], frames / FPS, "SIL")]
         path = args.bench / f"{engine}.flac"
         soundfile.write(path, clip, RATE, "PCM_16")
-        about = {"engine": engine, "voice": voice, "text": text, "seconds": frames / FPS, **truth(moved, frames, clip)}
-        path.with_suffix(".json").write_text(json.dumps(about) + "\n")
-        print(path, f"{frames / FPS:.1f} s, {path.stat().st_size} bytes, {len(about['closures'])} closures")
+        write(path, {"engine": engine, "voice": voice, "text": text, "seconds": frames / FPS, **truth(moved, frames, clip)})
+    write_still(args.bench)
+    if args.people:
+        write_people(args.people, args.bench)
 
 
 if __name__ == "__main__":

@@ -3,6 +3,9 @@
 use std::path::PathBuf;
 
 use clap::{Args, Subcommand, ValueEnum};
+use vultus_native::registry::MOTION;
+
+use crate::options::motions;
 
 #[derive(Debug, Args)]
 pub(crate) struct Eval {
@@ -14,6 +17,21 @@ pub(crate) struct Eval {
 pub(super) enum What {
     /// Compare the ways to draw a face with true pictures of held-out people: PSNR, SSIM, landmarks' distance and flicker of face, mouth and eyes.
     Generator(GeneratorEval),
+    /// Measure how well lips keep to held-out voices whose phonemes are known: closures at m, b and p, delay, opening, and what they do where nobody speaks.
+    Speech(SpeechEval),
+}
+
+#[derive(Debug, Args)]
+pub(super) struct SpeechEval {
+    /// Write all figures to this JSON file.
+    #[arg(long, value_name = "FILE")]
+    pub(super) json: Option<PathBuf>,
+    /// Folder of clips, each as train/speech/clips.py writes it; else benches/data/speech, looked for above the current folder, the weights and the program.
+    #[arg(long, value_name = "DIR")]
+    pub(super) voices: Option<PathBuf>,
+    /// What moves the face.
+    #[arg(long, value_parser = motions(), default_value = MOTION)]
+    pub(super) motion: String,
 }
 
 #[derive(Debug, Args)]

@@ -1,4 +1,4 @@
-//! `vultus eval generator`: how close the ways to draw a face come to true pictures of people that no network has seen.
+//! `vultus eval speech` is in [`speech`]. `vultus eval generator`: how close the ways to draw a face come to true pictures of people that no network has seen.
 //!
 //! A person is a folder with a portrait, its exact fit, and true pictures of other expressions and turns ([`vultus_truth`]). The portrait is fitted as wrong
 //! as noisy landmarks would have it, driven by each picture's true expression and motion, and drawn in every way ([`ways`]); boxes, landmarks and
@@ -10,6 +10,7 @@ mod flow;
 mod measure;
 mod people;
 mod sheet;
+mod speech;
 mod table;
 mod ways;
 mod wheel;
@@ -27,11 +28,11 @@ use vultus::motion::MotionNetwork;
 use vultus_native::assets::{Assets, EAC, FACE};
 use vultus_native::media::{AtomicFile, MediaError};
 use vultus_native::stream::Progress;
-use vultus_truth::Folder;
+use vultus_truth::{Folder, folders};
 
 use self::arguments::{GeneratorEval, What};
 use self::figures::{About, Mean, Off, Report, Rows};
-use self::people::{Known, Person, SIZE, find, turned};
+use self::people::{Known, Person, SIZE, place, turned};
 use self::ways::{Fit, Way, Ways};
 use self::workers::each;
 use crate::cancel::{self, stop_if};
@@ -43,16 +44,17 @@ pub(crate) use self::arguments::Eval;
 pub(crate) fn run(weights: Option<&Path>, arguments: &Eval) -> Result<()> {
     match &arguments.what {
         What::Generator(arguments) => generator(weights, arguments),
+        What::Speech(arguments) => speech::run(weights, arguments),
     }
 }
 
 fn generator(weights: Option<&Path>, arguments: &GeneratorEval) -> Result<()> {
     let cancel = cancel::flag(cancel::PATIENCE, || ())?;
     let assets = Assets::locate(weights)?;
-    let held = find(arguments.truth.as_deref(), "held", "--truth", weights)?;
+    let held = folders(&place(arguments.truth.as_deref(), "held", "--truth", weights)?)?;
     let gallery = match &arguments.sheet {
         None => Vec::new(),
-        Some(_) => find(arguments.gallery.as_deref(), "gallery", "--gallery", weights)?,
+        Some(_) => folders(&place(arguments.gallery.as_deref(), "gallery", "--gallery", weights)?)?,
     };
     let mut files = Files::of(&assets);
     for person in held.iter().chain(gallery.first()) {

@@ -9,7 +9,7 @@ use vultus::compute::Compute;
 use vultus::face::{FaceModel, Points};
 use vultus::generator::hef::{Crop, Observer};
 use vultus_native::assets::WEIGHTS_VARIABLE;
-use vultus_truth::{Area, Case, Folder, Marks, Moment, Part, bounds, disturbed, folders, landmarks, motion, noise};
+use vultus_truth::{Area, Case, Folder, Marks, Moment, Part, bounds, disturbed, landmarks, motion, noise};
 
 use super::arguments::Fits;
 use crate::cancel::stop_if;
@@ -85,21 +85,21 @@ pub(super) fn turned(case: &Case) -> bool {
     case.motion[1].abs() >= TURNED
 }
 
-/// The people in `given`, else in benches/data/`name` above the current folder, the weights or the program.
-pub(super) fn find(given: Option<&Path>, name: &str, option: &str, weights: Option<&Path>) -> Result<Vec<Folder>> {
+/// The folder `given`, else benches/data/`name` above the current folder, the weights or the program.
+pub(super) fn place(given: Option<&Path>, name: &str, option: &str, weights: Option<&Path>) -> Result<PathBuf> {
     if let Some(given) = given {
         ensure!(given.is_dir(), "there is no folder {}; check {option}", given.display());
-        return folders(given);
+        return Ok(given.into());
     }
     let weights = weights.map(PathBuf::from).or_else(|| std::env::var_os(WEIGHTS_VARIABLE).map(PathBuf::from));
     let from = [std::env::current_dir().ok(), weights, std::env::current_exe().ok()];
     for start in from.iter().flatten().filter_map(|path| path.canonicalize().ok()) {
         let place = start.ancestors().map(|above| above.join("benches/data").join(name)).find(|place| place.is_dir());
         if let Some(place) = place {
-            return folders(&place);
+            return Ok(place);
         }
     }
     bail!(
-        "there is no benches/data/{name} above the current folder, the weights or the program; give people by {option}"
+        "there is no benches/data/{name} above the current folder, the weights or the program; give a folder by {option}"
     );
 }

@@ -6,7 +6,7 @@
 //! Figures of a picture against the true one: [`psnr`] and [`ssim`]; [`Marks`] for how far the face's features are from where they belong; [`flicker`]
 //! for what comes and goes from frame to frame. Pictures are (S², 3) sRGB, row-major.
 //!
-//! Figures of lips against the phonemes that were spoken: [`speech`].
+//! Figures of lips against the phonemes that were spoken: [`speech`], on clips that are read by [`voices`].
 #![forbid(unsafe_code)]
 
 mod area;
@@ -17,6 +17,7 @@ mod likeness;
 mod marks;
 mod motion;
 pub mod speech;
+pub mod voices;
 
 pub use area::{Area, Part, bounds, landmarks, project};
 pub use fit::{NOISE, disturbed, noise};

@@ -8,6 +8,9 @@
 
 use std::ops::AddAssign;
 
+use rand::{RngExt as _, SeedableRng as _};
+use rand_pcg::Pcg64Mcg;
+
 /// Frames a second.
 const FPS: f64 = 25.0;
 /// A mouth whose gap is below this share is shut.
@@ -22,6 +25,8 @@ const LONGEST: f64 = 0.4;
 const PAUSE: f64 = 0.5;
 /// so far away from either end.
 const MARGIN: f64 = 0.2;
+/// Draws of [`interval`].
+const DRAWS: usize = 2000;
 /// Lags that [`offset_ms`] tries on either side, in frames (0.4 s).
 const LAGS: i32 = 10;
 
@@ -66,6 +71,24 @@ impl AddAssign for Closures {
         self.right += other.right;
         self.runs += other.runs;
     }
+}
+
+/// Where F1 of other speakers of the same kind lies in 95 of 100 cases: from the counts of each speaker, by drawing as many of them again and again, with replacement.
+///
+/// # Panics
+/// Without a speaker.
+pub fn interval(speakers: &[Closures]) -> [f64; 2] {
+    assert!(!speakers.is_empty(), "there are no speakers");
+    let mut rng = Pcg64Mcg::seed_from_u64(5);
+    let mut drawn: Vec<f64> = (0..DRAWS)
+        .map(|_| {
+            let mut sum = Closures::default();
+            speakers.iter().for_each(|_| sum += speakers[rng.random_range(0..speakers.len())]);
+            sum.f1()
+        })
+        .collect();
+    drawn.sort_by(f64::total_cmp);
+    [drawn[DRAWS / 40], drawn[DRAWS - 1 - DRAWS / 40]]
 }
 
 /// Counts what [`Closures`] counts, for the m, b, p and the pauses of a clip.
@@ -122,9 +145,15 @@ pub fn aperture(gaps: &[f32], pauses: &[Span]) -> Option<f64> {
     (!values.is_empty()).then(|| values.iter().sum::<f64>() / values.len() as f64)
 }
 
-/// How late the face is, in milliseconds: the lag, up to 0.4 s either way, at which `gaps` go best with `openness`, how open the phonemes ask the mouth to be; a parabola through the
-/// best three lags gives the part of a frame. Of tracks of two lengths the shorter one's is compared. None where one of them never moves or holds what is no number.
-pub fn offset_ms(gaps: &[f32], openness: &[f32]) -> Option<f64> {
+/// Pearson's correlation of two tracks, of which the shorter one's length counts. None where one of them never moves or holds what is no number.
+pub fn correlation(gaps: &[f32], openness: &[f32]) -> Option<f64> {
+    let (a, b) = centred_both(gaps, openness)?;
+    let sum = |x: &[f64], y: &[f64]| x.iter().zip(y).map(|(x, y)| x * y).sum::<f64>();
+    Some(sum(&a, &b) / (sum(&a, &a) * sum(&b, &b)).sqrt())
+}
+
+/// Both tracks without their means. None where one of them never moves or holds what is no number.
+fn centred_both(gaps: &[f32], openness: &[f32]) -> Option<(Vec<f64>, Vec<f64>)> {
     let n = gaps.len().min(openness.len());
     let centred = |values: &[f32]| {
         let values: Vec<f64> = values[..n].iter().map(|v| f64::from(*v)).collect();
@@ -135,10 +164,13 @@ pub fn offset_ms(gaps: &[f32], openness: &[f32]) -> Option<f64> {
         let values = &values[..n];
         values.iter().all(|v| v.is_finite()) && values.windows(2).any(|w| w[0] != w[1])
     };
-    if !moves(gaps) || !moves(openness) {
-        return None;
-    }
-    let (a, b) = (centred(gaps), centred(openness));
+    (moves(gaps) && moves(openness)).then(|| (centred(gaps), centred(openness)))
+}
+
+/// How late the face is, in milliseconds: the lag, up to 0.4 s either way, at which `gaps` go best with `openness`, how open the phonemes ask the mouth to be; a parabola through the
+/// best three lags gives the part of a frame. Of tracks of two lengths the shorter one's is compared. None where one of them never moves or holds what is no number.
+pub fn offset_ms(gaps: &[f32], openness: &[f32]) -> Option<f64> {
+    let (a, b) = centred_both(gaps, openness)?;
     // Σ a(k + lag)·b(k) over the frames that both have.
     let score = |lag: i32| -> f64 {
         let (late, soon) = (lag.max(0) as usize, (-lag).max(0) as usize);
@@ -223,6 +255,25 @@ mod tests {
         // Of one long run only what is outside counts its length.
         assert_eq!(closures(&gaps(50, &[(12, 30)]), &[[0.5, 0.6]], &pause), counts(1, 1, 1, 1));
         assert_eq!(closures(&gaps(50, &[(9, 30)]), &[[0.5, 0.6]], &pause), counts(1, 1, 0, 1));
+    }
+
+    #[test]
+    fn an_interval_holds_the_figure_and_narrows_with_more_speakers() {
+        let speakers: Vec<Closures> = (0..40).map(|k| counts(8 + k % 9, 20, 8 + k % 9, 20)).collect();
+        let mut sum = Closures::default();
+        speakers.iter().for_each(|s| sum += *s);
+        let ([low, high], [from, to]) = (interval(&speakers), interval(&speakers[..5]));
+        assert!(low < sum.f1() && sum.f1() < high && to - from > high - low, "{low} {high} {from} {to}");
+        assert_eq!(interval(&speakers[..1]), [speakers[0].f1(); 2]);
+    }
+
+    #[test]
+    fn tracks_that_go_together_are_correlated() {
+        let track: Vec<f32> = (0..50).map(|k| (0.4 * k as f32).sin()).collect();
+        let against: Vec<f32> = track.iter().map(|v| 0.5 - 0.2 * v).collect();
+        assert!((correlation(&track, &track).unwrap() - 1.0).abs() < 1e-9);
+        assert!((correlation(&track, &against).unwrap() + 1.0).abs() < 1e-6);
+        assert_eq!(correlation(&track, &[0.3; 50]), None);
     }
 
     #[test]
