@@ -14,6 +14,7 @@ import numpy as np
 from safetensors import safe_open
 
 from ..speech.clips import BENCH
+from ..speech.recordings import NATIVE, SOURCES
 from ..speech.synth import LANGUAGES, VARIANTS
 from .config import load_config
 from .face import load_face
@@ -32,14 +33,15 @@ shown, L from 0 to 5; L = 2 is the default. Its targets hold no blinks, no gaze 
 **Trained on** {hours:.1f} hours of speech synthesised with espeak-ng ({languages} kinds of English, {variants} voice variants), flite ({flite}) and festival
 ({festival}), by the synthesisers' own phoneme times, and {quiet:.0f} minutes of noise, breath and music with the mouth
 shut; through simulated rooms, microphones, noise, levels and vocal tracts. Text: WordNet glosses and a sentence grammar
-of our own. Beyond what those voices are made of, no recording of a person was used. The targets are visemes blended by dominance, with explicit closures, and
-the action units of the emotion; the losses are on coefficients, velocity, the face model's landmarks and its inner-lip gap.
+of our own. Of the windows, {people:.0f} % are recordings of people ({collections}), by the times of an aligner or of hand labels; `train/speech/recordings.py` weighs and prepares
+them. The targets are visemes blended by dominance, with explicit closures, and the action units of the emotion; the losses are on coefficients, velocity, the face model's
+landmarks, its inner-lip gap, whether that is shut, and, by a layer that is not shipped, on the phones that are heard.
 
 **Training:** {steps} steps of {batch} windows, {minutes:.0f} minutes. Loss curve: `cards/eac_curve.png`.{remark}
 
 ## Held-out figures
-Never trained on: every voice below, their share of the dictionary's sentences, and all real recordings; sentences of our own grammar share
-their phrases with training. The definitions are those of `engine/truth/src/speech.rs`;
+Never trained on: every voice and every speaker below, and their share of the dictionary's sentences; sentences of our own grammar share
+their phrases with training, and so do readings of the same books. Nothing was chosen by these speakers. The definitions are those of `engine/truth/src/speech.rs`;
 shut means an inner-lip gap under {shut:.0f} % of the range that jawOpen = 1 opens. Command: `python -m train.eac.evaluate`.
 """
 
@@ -47,7 +49,7 @@ LIMITS = """
 ## Limits
 * The teacher is a rule system: what it does not know (smiles in the voice, loud speech, chewing, laughter, singing) the
   network cannot know either. Emotion is chosen by the caller, not heard.
-* It was trained on English phonemes, and measured on nothing else.
+* It was trained on English and a little German, and measured on nothing else.
 """
 
 
@@ -62,6 +64,7 @@ def about(weights):
     return dict(
         parameters=parameters / 1e6, frames=model["frames"], outputs=model["outputs"], emotions=", ".join(emotions), hours=seconds / 3600,
         languages=len(set(LANGUAGES)), variants=len(VARIANTS), flite=", ".join(data["flite_train"]), festival=", ".join(data["festival_train"]),
+        people=100 * data["people"], collections="; ".join(f"{name}, {licence}" for name, licence, *_ in SOURCES.values()),
         quiet=data["quiet_seconds"] / 60, steps=steps, batch=config["train"]["batch"], shut=100 * SHUT,
     )
 
@@ -106,6 +109,21 @@ def speech_rows(name, figures, lookaheads):
         )
 
 
+def people_rows(figures):
+    """By source, with an interval; what native English is, is said once more together."""
+    yield "| real speakers | speakers | m, b, p | L | closure P / R / **F1** | 95 % | A/V offset, ms | r of openness |"
+    yield "|---|---|---|---|---|---|---|---|"
+    for source, f in figures.items():
+        name = SOURCES[source][0] if source in SOURCES else f"native English: {', '.join(SOURCES[s][0].split(',')[0] for s in NATIVE)}"
+        for k in (0, 2, 5):
+            r = f["by_lookahead"][k]
+            low, high = r["interval"]
+            yield (
+                f"| {name} | {f['speakers']} | {f['closures']} | {k} | {r['precision']:.2f} / {r['recall']:.2f} / **{r['f1']:.2f}** | {low:.2f} … {high:.2f} | "
+                f"{r['offset_ms']:+.0f} | {r['r']:.2f} |"
+            )
+
+
 def write(figures, weights, minutes, remark, path):
     out = [HEAD.format(minutes=minutes, remark=remark and "\n" + remark.strip(), **about(weights))]
     out += ["| speech | m, b, p | L | closure P / R / **F1** | A/V offset, ms | r of openness |", "|---|---|---|---|---|---|"]
@@ -117,6 +135,8 @@ def write(figures, weights, minutes, remark, path):
         out += speech_rows(f"real recordings, {figures['real']['seconds']:.0f} s", figures["real"], [0, 1, 2, 3, 5])
     means = figures["mean_f1"]
     out += ["", "Mean closure F1 over the three engines, L = 0 … 5: " + ", ".join(f"{m:.3f}" for m in means) + "."]
+    if "people" in figures:
+        out += ["", *people_rows(figures["people"]), "", "Intervals are over speakers drawn again and again; where there is one speaker, they say nothing."]
     if "quiet" in figures:
         q = figures["quiet"]
         silence = [f["silence"] for f in figures["speech"].values() if f["silence"] is not None]

@@ -233,6 +233,8 @@ def main():
     print("mean closure F1 over engines, L = 0 … 5:", " ".join(f"{m:.3f}" for m in means), flush=True)
     if not args.quick:
         figures |= the_rest(net, row, clips)
+        if (args.data / "people_test.npz").exists():
+            figures["people"] = people_report(net, row, Corpus(args.data / "people_test"))
     args.out.parent.mkdir(parents=True, exist_ok=True)
     args.out.write_text(json.dumps(figures, indent=1))
 

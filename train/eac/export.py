@@ -38,7 +38,11 @@ def main():
     args = parser.parse_args()
     file = args.weights / "eac.safetensors"
     state = export(args.run / "last.pt", file)
-    release(args.weights, file, state, "eac", "speech synthesised with espeak-ng, flite and festival", "python -m train.speech.synth train")
+    release(
+        args.weights, file, state, "eac",
+        "speech synthesised with espeak-ng, flite and festival, and recordings of people (train/speech/recordings.py names them)", "python -m train.speech.synth train",
+        "python -m train.speech.recordings FOLDER",
+    )
 
 
 if __name__ == "__main__":

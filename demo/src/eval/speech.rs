@@ -83,10 +83,8 @@ pub(super) fn run(weights: Option<&Path>, arguments: &SpeechEval) -> Result<()> 
     let face = FaceModel::read(assets.weights(FACE)?)?;
     let registry = Registry::default();
     let entry = registry.motion(&arguments.motion).map_err(Error::msg)?;
-    let models: Vec<Box<dyn MotionSource>> = LOOK_AHEADS
-        .iter()
-        .map(|ahead| Ok((entry.open)(&assets, &Compute::Cpu, *ahead)?))
-        .collect::<Result<_>>()?;
+    let models: Vec<Box<dyn MotionSource>> =
+        LOOK_AHEADS.iter().map(|ahead| Ok((entry.open)(&assets, &Compute::Cpu, *ahead)?)).collect::<Result<_>>()?;
     let mood = models[0].emotions().mood(Emotion::Neutral, 1.0)?;
     let mut clips = voices(&folder)?;
     clips.extend(still());
@@ -144,7 +142,13 @@ pub(super) fn run(weights: Option<&Path>, arguments: &SpeechEval) -> Result<()> 
     Ok(shown?)
 }
 
-fn gaps(models: &[Box<dyn MotionSource>], face: &FaceModel, mood: &Mood, clip: &Voice, heard: Heard) -> Result<Vec<f32>> {
+fn gaps(
+    models: &[Box<dyn MotionSource>],
+    face: &FaceModel,
+    mood: &Mood,
+    clip: &Voice,
+    heard: Heard,
+) -> Result<Vec<f32>> {
     let frames = match heard {
         Heard::Clean(k) => drives(&*models[k], mood, &clip.samples)?,
         Heard::Noisy => {
