@@ -8,7 +8,7 @@ const STALLED = 2; // seconds without a single byte, on a picture that never sto
 
 /**
  * Events: `state` with detail `{name, …}`: connecting · live · waiting {why: 'dropped'|'full'|'later', seconds, message} · token {message} ·
- * failed {message} · ended; `tick` each second while live with detail the RTCStatsReport.
+ * failed {message, status} · ended; `tick` each second while live with detail the RTCStatsReport.
  */
 export class Call extends EventTarget {
   session = null;
@@ -143,7 +143,7 @@ export class Call extends EventTarget {
           this.session = null;
           return this.#connect();
         }
-        return this.#joined ? this.#wait('dropped', error.message) : this.#fail(error.message);
+        return this.#joined ? this.#wait('dropped', error.message) : this.#fail(error.message, 404);
       case 409:
         // Our old connection may still hold the microphone's place for some seconds.
         return this.#wasLive && this.#busy++ < 8 ? this.#wait('dropped', error.message) : this.#fail(error.message);
@@ -158,9 +158,9 @@ export class Call extends EventTarget {
     }
   }
 
-  #fail(message) {
+  #fail(message, status = 0) {
     this.#drop();
-    this.#say('failed', { message });
+    this.#say('failed', { message, status });
   }
 
   #wait(why, message, seconds = null) {

@@ -1,4 +1,4 @@
-// The colonnade: who can speak, as a group of radio buttons with portraits.
+// The colonnade: who can speak, as a group of radio buttons with portraits; behind them the door to a face of one's own.
 
 import { picture } from './net.js';
 
@@ -19,16 +19,38 @@ export class Cast extends EventTarget {
   /** `avatars`: the server's list; `wanted`: a name from the address, else the server's default. */
   async fill(avatars, wanted) {
     this.#avatars = avatars;
-    this.#box.replaceChildren(...avatars.map((avatar) => this.#niche(avatar)));
+    this.#box.querySelectorAll('label').forEach((label) => label.remove());
+    this.#box.prepend(...avatars.map((avatar) => this.#niche(avatar)));
     const first = avatars.find(({ name }) => name === wanted) ?? avatars.find((avatar) => avatar.default) ?? avatars[0];
     if (first) this.show(first.name);
-    await Promise.all(avatars.map(async (avatar) => {
-      const address = await picture(avatar.picture).catch(() => '');
-      this.#pictures.set(avatar.name, address);
-      const image = this.#box.querySelector(`input[value="${CSS.escape(avatar.name)}"] + img`);
-      if (address && image) image.src = address;
-      if (avatar.name === this.value) this.show(avatar.name);
-    }));
+    await Promise.all(avatars.map((avatar) => this.#paint(avatar)));
+  }
+
+  /** One more, `{name, label, picture}`, or the same with another picture. */
+  async add(avatar) {
+    if (!this.#avatars.some(({ name }) => name === avatar.name)) this.#box.lastElementChild.before(this.#niche(avatar));
+    this.#avatars = [...this.#avatars.filter(({ name }) => name !== avatar.name), avatar];
+    await this.#paint(avatar);
+  }
+
+  /** One less; where it was chosen, the server's default is. */
+  remove(name) {
+    this.#avatars = this.#avatars.filter((avatar) => avatar.name !== name);
+    this.#input(name)?.parentElement.remove();
+    const first = this.#avatars.find((avatar) => avatar.default) ?? this.#avatars[0];
+    if (this.value === name && first) this.show(first.name);
+  }
+
+  async #paint(avatar) {
+    const address = await picture(avatar.picture).catch(() => '');
+    this.#pictures.set(avatar.name, address);
+    const image = this.#input(avatar.name)?.nextElementSibling;
+    if (address && image) image.src = address;
+    if (avatar.name === this.value) this.show(avatar.name);
+  }
+
+  #input(name) {
+    return this.#box.querySelector(`input[value="${CSS.escape(name)}"]`);
   }
 
   /** Shows a choice without telling anybody: also what the server says it is. */
@@ -36,18 +58,18 @@ export class Cast extends EventTarget {
     const avatar = this.#avatars.find((one) => one.name === name);
     if (!avatar) return;
     this.value = name;
-    const input = this.#box.querySelector(`input[value="${CSS.escape(name)}"]`);
+    const input = this.#input(name);
     if (input) {
       input.checked = true;
       // On a narrow screen the row scrolls; the page itself must not.
       const { offsetLeft, offsetWidth } = input.parentElement;
       this.#box.scrollLeft = offsetLeft - (this.#box.clientWidth - offsetWidth) / 2;
     }
-    this.#name.textContent = avatar.name;
+    this.#name.textContent = avatar.label ?? avatar.name;
     this.#title.textContent = (avatar.title ?? '').replace(new RegExp(`^${avatar.name}[,:]?\\s*`, 'i'), '');
     const address = this.#pictures.get(name);
     if (address && this.#still.getAttribute('src') !== address) this.#still.src = address;
-    this.#still.alt = avatar.title ?? capital(name);
+    this.#still.alt = avatar.title ?? avatar.label ?? capital(name);
   }
 
   #niche(avatar) {
@@ -62,7 +84,7 @@ export class Cast extends EventTarget {
     image.alt = '';
     image.width = image.height = 72;
     const words = document.createElement('span');
-    words.textContent = capital(avatar.name);
+    words.textContent = avatar.label ?? capital(avatar.name);
     label.append(input, image, words);
     label.title = avatar.title ?? '';
     input.addEventListener('change', () => {

@@ -20,7 +20,7 @@ export function keys({ dialog, open, list, enabled, bindings }) {
   open.addEventListener('click', () => dialog.showModal());
 
   addEventListener('keydown', (event) => {
-    if (!enabled.checked || dialog.open || event.ctrlKey || event.altKey || event.metaKey || event.repeat) return;
+    if (!enabled.checked || document.querySelector('dialog[open]') || event.ctrlKey || event.altKey || event.metaKey || event.repeat) return;
     const target = event.target instanceof Element ? event.target : document.body;
     if (target.matches(TYPED)) return;
     if (event.key === ' ' && target.matches(PRESSED)) return;

@@ -3,6 +3,7 @@
 import { Call } from '/call.js';
 import { Cast } from '/cast.js';
 import { Control } from '/control.js';
+import { Enrol } from '/enrol.js';
 import { Expression } from '/expression.js';
 import { keys } from '/keys.js';
 import { Mark } from '/mark.js';
@@ -27,6 +28,7 @@ class Room {
   mark = new Mark($('mark'));
   readOut = new ReadOut($('figures'), $('stages'));
   strain = new Strain();
+  enrol = new Enrol();
   cast = new Cast($('cast'), { still: $('still'), name: $('name'), title: $('title') });
   expression = new Expression({
     chips: $('moods'), second: $('second'), share: $('share'), parts: $('share-words'), form: $('feeling'), words: $('feeling-words'), answer: $('feeling-answer'), slider: $('intensity'), output: $('intensity-words'),
@@ -53,6 +55,10 @@ class Room {
     });
     this.cast.addEventListener('pick', ({ detail }) => this.control.send({ type: 'avatar', avatar: detail }));
     this.expression.addEventListener('feel', ({ detail }) => this.feel(detail));
+    $('own').addEventListener('click', () => this.enrol.open());
+    this.enrol.addEventListener('changed', ({ detail }) => this.owned(detail));
+    this.enrol.addEventListener('gone', ({ detail }) => this.cast.remove(detail));
+    this.enrol.addEventListener('hello', ({ detail }) => this.hello(detail));
     this.control.addEventListener('state', ({ detail }) => this.told(detail));
     this.control.addEventListener('stats', ({ detail }) => { this.readOut.server(detail); this.strain.server(detail); });
     this.control.addEventListener('error', ({ detail }) => { $('file-words').textContent = detail.error; });
@@ -92,6 +98,7 @@ class Room {
       this.say('Ready', '');
       $('start').disabled = false;
       this.devices();
+      $('own').hidden = false;
       await this.cast.fill(list.avatars, query.get('avatar'));
     } catch (error) {
       if (error.status === 401) return this.askToken(() => this.load());
@@ -107,6 +114,20 @@ class Room {
       text: 'It is the one that the server was started with. With #token=… in the address you are not asked.',
       ask: { label: 'Token', action: (value) => { setToken(value); then(); } },
     });
+  }
+
+  /** There is a face of the user's own, or it was fitted anew; a session that shows it gets the new one. */
+  owned({ name, picture, before }) {
+    this.cast.add({ name, label: 'Yours', picture });
+    if (before && this.cast.value === before) this.cast.show(name);
+    if (this.cast.value === name) this.control.send({ type: 'avatar', avatar: name });
+  }
+
+  /** It is to say something. */
+  hello(name) {
+    this.cast.show(name);
+    this.control.send({ type: 'avatar', avatar: name });
+    this.speak(async () => (await request('/sample.wav')).arrayBuffer());
   }
 
   /** Starts a call, with the microphone or only to watch. */
@@ -223,6 +244,11 @@ class Room {
         return this.askToken(async () => { await this.load(); this.begin(true); });
       case 'failed':
         this.over();
+        if (state.status === 404 && this.cast.value?.startsWith('own-')) {
+          // Half an hour is over, or the server was started anew.
+          this.enrol.ended(this.cast.value);
+          this.cast.remove(this.cast.value);
+        }
         this.say('Could not start', 'warn');
         return this.notice.show('failed', { title: 'That did not work', text: state.message, actions: [['Try again', () => this.begin(true)]] });
       default:

@@ -3,6 +3,7 @@
 mod agent;
 mod camera;
 mod clients;
+mod enrol;
 mod hostile;
 mod looped;
 mod methods;

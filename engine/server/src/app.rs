@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use tokio::sync::Semaphore;
 
+use crate::enrol::desk::Desk;
 use crate::page::Page;
 use crate::rooms::Rooms;
 use crate::speak::shared::Shared;
@@ -19,12 +20,14 @@ pub(crate) struct App {
     pub(crate) transport: Arc<Transport>,
     pub(crate) offers: Arc<Semaphore>,
     pub(crate) speech: Arc<Shared>,
+    pub(crate) desk: Arc<Desk>,
     pub(crate) page: Page,
 }
 
 impl App {
     pub(crate) fn new(rooms: Arc<Rooms>, transport: Transport, page: Page) -> Self {
         let (transport, offers) = (Arc::new(transport), Arc::new(Semaphore::new(OFFERS)));
-        Self { rooms, transport, offers, speech: Arc::default(), page }
+        let desk = Arc::new(Desk::new(Arc::clone(rooms.studio())));
+        Self { rooms, transport, offers, speech: Arc::default(), desk, page }
     }
 }

@@ -13,7 +13,7 @@ use vultus::emotion::Emotion;
 use vultus_native::assets::{self, SAMPLE};
 
 use crate::app::App;
-use crate::body::{BODY, Body};
+use crate::body::{BODY, Body, PICTURE};
 use crate::drive::drive;
 use crate::guard::{Guard, guard};
 use crate::lines::Line;
@@ -22,7 +22,7 @@ use crate::refusal::{Refusal, as_json};
 use crate::signal::WishQuery;
 use crate::speak::socket::speak;
 use crate::transport::Role;
-use crate::{signal, stats};
+use crate::{enrol, signal, stats};
 
 /// Everything that the server answers, with the program's own addresses.
 pub(crate) fn router(app: App, checks: Guard, own: Router) -> Router {
@@ -44,6 +44,10 @@ pub(crate) fn router(app: App, checks: Guard, own: Router) -> Router {
         .route("/sample.wav", get(sample))
         .route("/v1/avatars", get(avatars))
         .route("/v1/avatars/{file}", get(portrait))
+        .route("/v1/enrol", post(enrol::enrol).layer(DefaultBodyLimit::max(PICTURE)))
+        .route("/v1/enrol/{name}", delete(enrol::end))
+        .route("/v1/enrol/{name}/points", post(enrol::points))
+        .route("/v1/enrol/{name}/file", get(enrol::file))
         .route("/v1/speak", get(speak))
         .route("/v1/drive", get(drive))
         .route("/v1/mirror", get(mirror))
@@ -103,9 +107,12 @@ async fn portrait(State(app): State<App>, Path(file): Path<String>) -> Result<im
     let name = file.strip_suffix(".jpg").unwrap_or(&file).to_owned();
     let studio = Arc::clone(app.rooms.studio());
     studio.knows(&name).map_err(|sentence| Refusal::new(StatusCode::NOT_FOUND, sentence))?;
+    let own = !studio.avatars().any(|(known, _)| known == name);
     let jpeg = tokio::task::spawn_blocking(move || studio.thumbnail(&name)).await;
     let drawing = "making the portrait's picture";
     let jpeg = jpeg.map_err(|error| Refusal::internal(app.rooms.notices(), drawing, error))?;
     let jpeg = jpeg.map_err(|error| Refusal::internal(app.rooms.notices(), drawing, error))?;
-    Ok(([(header::CONTENT_TYPE, "image/jpeg"), (header::CACHE_CONTROL, "max-age=3600")], jpeg.to_vec()))
+    // One that a client made may be fitted anew, and ends.
+    let kept = if own { "no-store" } else { "max-age=3600" };
+    Ok(([(header::CONTENT_TYPE, "image/jpeg"), (header::CACHE_CONTROL, kept)], jpeg.to_vec()))
 }

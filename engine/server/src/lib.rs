@@ -46,6 +46,7 @@
 mod app;
 mod body;
 mod drive;
+mod enrol;
 #[doc(hidden)]
 pub mod fuzz;
 mod guard;
@@ -53,9 +54,11 @@ mod http;
 mod kept;
 mod lines;
 mod mirror;
+mod own;
 mod page;
 mod refusal;
 pub mod rooms;
+mod secret;
 mod server;
 mod signal;
 mod source;

@@ -13,7 +13,8 @@ use vultus_native::Notices;
 use vultus_native::audio::capture::Microphone;
 use vultus_native::audio::{AudioReader, check_repeatable};
 
-use crate::rooms::{Look, Room, Rooms, secret};
+use crate::rooms::{Look, Room, Rooms};
+use crate::secret::secret;
 
 /// How often the microphone's ring is emptied.
 const PERIOD: Duration = Duration::from_millis(5);

@@ -22,6 +22,8 @@ pub(crate) fn report(app: &App) -> Value {
         "max_sessions": app.rooms.max(),
         "peers": peers,
         "addresses": addresses,
+        "own_avatars": app.rooms.studio().own().len(),
+        "enrolling": app.desk.taken(),
         "stages_ms": worst(&sessions),
         "sessions": sessions,
     })

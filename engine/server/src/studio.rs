@@ -2,12 +2,13 @@
 
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Error, Result, anyhow};
 use image::codecs::jpeg::JpegEncoder;
 use image::imageops::{self, FilterType};
-use image::{ExtendedColorType, RgbImage};
+use image::{ExtendedColorType, ImageBuffer, Rgb};
+use vultus::avatar::AvatarFile;
 use vultus::compute::Compute;
 use vultus::emotion::{Blend, EASE, Mood, MoodError};
 use vultus::face::FaceModel;
@@ -16,12 +17,14 @@ use vultus::motion::MotionSource;
 use vultus::session::Session;
 use vultus_native::assets::{Assets, DEFAULT_AVATAR, FACE};
 use vultus_native::compute::{Backend, clock};
+use vultus_native::enrol::Enroller;
 use vultus_native::graphics::{Graphics, TrialCommand};
 use vultus_native::registry::{Drawer, Easel, MOTION, Registry, live_generator};
 use vultus_native::seeing::{Looker, Sight};
 use vultus_native::{Notices, names};
 
 use crate::kept::Kept;
+use crate::own::{GONE, Own, OwnAvatar, Shown};
 
 /// Side of the portraits that the page shows, pixels.
 const THUMBNAIL: u32 = 256;
@@ -69,6 +72,11 @@ impl Default for StudioOptions {
     }
 }
 
+/// An avatar, worked out.
+pub(crate) type Face = Arc<dyn Prepared>;
+/// One that a client made.
+pub(crate) type OwnFace = OwnAvatar<Face>;
+
 /// See the module's text.
 pub struct Studio {
     notices: Notices,
@@ -83,7 +91,8 @@ pub struct Studio {
     /// The avatar that is used where none is named, as clients see it.
     default: String,
     /// Where that one is a file of the user's: its path, which no client sees.
-    own: Option<String>,
+    default_file: Option<String>,
+    own: Own<Face>,
     prepared: Kept<Arc<dyn Prepared>>,
     thumbnails: Kept<Arc<[u8]>>,
     /// What cameras need, read for the first.
@@ -115,9 +124,9 @@ impl Studio {
         })?;
         let motion = (motion.open)(&assets, &compute, look_ahead)?;
         let names = assets.avatars()?;
-        let own = (!names.iter().any(|name| name == avatar)).then(|| avatar.to_owned());
+        let default_file = (!names.iter().any(|name| name == avatar)).then(|| avatar.to_owned());
         let stem = Path::new(avatar).file_stem().and_then(|stem| stem.to_str());
-        let default = if own.is_some() { stem.unwrap_or("own") } else { avatar }.to_owned();
+        let default = if default_file.is_some() { stem.unwrap_or("own") } else { avatar }.to_owned();
         let studio = Self {
             notices,
             assets,
@@ -129,7 +138,8 @@ impl Studio {
             ease,
             names,
             default: default.clone(),
-            own,
+            default_file,
+            own: Own::default(),
             prepared: Kept::default(),
             thumbnails: Kept::default(),
             sight: Mutex::default(),
@@ -165,17 +175,17 @@ impl Studio {
         format!("{} ({})", self.compute.name(), self.compute.adapter())
     }
 
-    /// Names of the avatars, the default one marked.
+    /// Names of the avatars that all may know of, the default one marked.
     pub fn avatars(&self) -> impl Iterator<Item = (&str, bool)> {
         // The user's own goes before one of the same name.
-        let own = self.own.as_ref().map(|_| self.default.as_str());
-        let built_in = self.names.iter().map(String::as_str).filter(move |name| Some(*name) != own);
-        own.into_iter().chain(built_in).map(|name| (name, name == self.default))
+        let file = self.default_file.as_ref().map(|_| self.default.as_str());
+        let built_in = self.names.iter().map(String::as_str).filter(move |name| Some(*name) != file);
+        file.into_iter().chain(built_in).map(|name| (name, name == self.default))
     }
 
     /// What to load for a name that clients use.
     fn source<'a>(&'a self, name: &'a str) -> &'a str {
-        self.own.as_deref().filter(|_| name == self.default).unwrap_or(name)
+        self.default_file.as_deref().filter(|_| name == self.default).unwrap_or(name)
     }
 
     /// Names of the 64 coefficients.
@@ -188,11 +198,37 @@ impl Studio {
         &self.default
     }
 
-    /// Whether a client may ask for this: names in the list only, never paths.
+    /// Those that clients made.
+    pub(crate) fn own(&self) -> &Own<Face> {
+        &self.own
+    }
+
+    /// What anybody may hear of an avatar's name: of one that a client made, that it is one.
+    pub(crate) fn public_name(name: &str) -> &str {
+        if Own::<Face>::is_one(name) { "own" } else { name }
+    }
+
+    /// While a session shows this avatar, it stays.
+    pub(crate) fn shown(&self, name: &str) -> Option<Shown<Face>> {
+        self.own.show(Instant::now(), name)
+    }
+
+    /// What makes avatars of pictures, on the CPU: a GPU is for those who watch.
+    ///
+    /// # Errors
+    /// Its weights are not there, or no good.
+    pub(crate) fn enroller(&self) -> Result<Enroller> {
+        Ok(Enroller::with(&Compute::Cpu, &self.assets, Arc::clone(&self.face))?)
+    }
+
+    /// Whether a client may ask for this: names in the list, and of avatars that clients made, never paths.
     ///
     /// # Errors
     /// If not, a sentence for the client.
     pub fn knows(&self, avatar: &str) -> Result<(), String> {
+        if Own::<Face>::is_one(avatar) {
+            return self.own.find(Instant::now(), avatar).map(drop).ok_or_else(|| GONE.to_owned());
+        }
         if self.avatars().any(|(name, _)| name == avatar) {
             return Ok(());
         }
@@ -205,6 +241,10 @@ impl Studio {
     /// # Errors
     /// Its file is not there or no good, or the device was lost.
     pub fn avatar(&self, name: &str) -> Result<Arc<dyn Prepared>> {
+        if Own::<Face>::is_one(name) {
+            let own = self.own.find(Instant::now(), name).ok_or_else(|| anyhow!(GONE))?;
+            return own.prepared(|file| Ok(self.drawer.prepare(file.clone())?));
+        }
         self.prepared.get(name, || Ok(self.drawer.prepare(self.assets.avatar(self.source(name))?)?))
     }
 
@@ -240,17 +280,22 @@ impl Studio {
 
     /// The avatar's portrait as a small JPEG.
     pub(crate) fn thumbnail(&self, name: &str) -> Result<Arc<[u8]>> {
-        self.thumbnails.get(name, || {
-            let portrait = self.assets.avatar(self.source(name))?.portrait;
-            let side = u32::try_from(portrait.side).context("portrait")?;
-            let picture = RgbImage::from_raw(side, side, portrait.rgb.into_iter().collect())
-                .ok_or_else(|| anyhow!("the portrait of {name} is incomplete"))?;
-            let small = imageops::resize(&picture, THUMBNAIL, THUMBNAIL, FilterType::Lanczos3);
-            let mut jpeg = Vec::new();
-            JpegEncoder::new_with_quality(&mut jpeg, THUMBNAIL_QUALITY)
-                .encode(small.as_raw(), THUMBNAIL, THUMBNAIL, ExtendedColorType::Rgb8)
-                .context("portrait")?;
-            Ok(jpeg.into())
-        })
+        if let Some(own) = self.own.find(Instant::now(), name) {
+            return Ok(own.made().thumbnail);
+        }
+        self.thumbnails.get(name, || Self::thumbnail_of(&self.assets.avatar(self.source(name))?))
+    }
+
+    pub(crate) fn thumbnail_of(avatar: &AvatarFile) -> Result<Arc<[u8]>> {
+        let portrait = &avatar.portrait;
+        let side = u32::try_from(portrait.side).context("portrait")?;
+        let picture: ImageBuffer<Rgb<u8>, &[u8]> = ImageBuffer::from_raw(side, side, &portrait.rgb[..])
+            .ok_or_else(|| anyhow!("the portrait of {} is incomplete", avatar.name))?;
+        let small = imageops::resize(&picture, THUMBNAIL, THUMBNAIL, FilterType::Lanczos3);
+        let mut jpeg = Vec::new();
+        JpegEncoder::new_with_quality(&mut jpeg, THUMBNAIL_QUALITY)
+            .encode(small.as_raw(), THUMBNAIL, THUMBNAIL, ExtendedColorType::Rgb8)
+            .context("portrait")?;
+        Ok(jpeg.into())
     }
 }

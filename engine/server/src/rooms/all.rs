@@ -16,8 +16,8 @@ use super::lock::lock;
 use super::offers::{Offers, Unanswered};
 use super::record;
 use super::room::{Hold, Keeper, Look, Room};
-use super::secret::secret;
 use crate::refusal::Refusal;
+use crate::secret::secret;
 use crate::studio::Studio;
 
 /// An empty room is kept for this long.

@@ -8,8 +8,8 @@ use super::guest::Guest;
 use super::lock::lock;
 use super::offers::Unanswered;
 use super::room::Room;
-use super::secret::secret;
 use crate::refusal::Refusal;
+use crate::secret::secret;
 use crate::transport::{Peer, Role};
 
 /// Connections that one room has places for. More are refused.

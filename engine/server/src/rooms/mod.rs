@@ -25,7 +25,6 @@ mod offers;
 mod record;
 mod report;
 mod room;
-mod secret;
 #[cfg(test)]
 mod tests;
 mod visit;
@@ -34,4 +33,3 @@ pub use self::all::Rooms;
 pub use self::event::RoomEvent;
 pub use self::offers::Unanswered;
 pub use self::room::{Hold, Look, Room};
-pub(crate) use self::secret::secret;

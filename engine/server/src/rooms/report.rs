@@ -6,6 +6,7 @@ use vultus_native::stream::live::LiveStatus;
 
 use super::lock::lock;
 use super::room::Room;
+use crate::studio::Studio;
 
 impl Room {
     /// What is told about the session. Its id opens it, so only the beginning is shown.
@@ -25,7 +26,7 @@ impl Room {
             "frames": status.counts.frames,
             "dropped": status.counts.dropped,
             "microphone_dropped": status.counts.microphone_dropped + status.refused,
-            "avatar": look.avatar,
+            "avatar": Studio::public_name(&look.avatar),
             "emotion": look.emotion,
             "intensity": look.mood.mu(),
             "peers": peers,

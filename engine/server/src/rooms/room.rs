@@ -13,8 +13,9 @@ use vultus_native::stream::live::{Busy, LiveSession};
 use super::event::RoomEvent;
 use super::hub::Hub;
 use super::lock::lock;
+use crate::own::Shown;
 use crate::refusal::Refusal;
-use crate::studio::Studio;
+use crate::studio::{Face, Studio};
 
 /// How much sooner than its picture a sound leaves until a browser has measured what its audio buffer adds.
 const LEAD: Duration = Duration::from_millis(20);
@@ -25,7 +26,7 @@ const LEAD_STEP: f64 = 0.5;
 /// How the face is meant to look.
 #[derive(Clone, Debug)]
 pub struct Look {
-    /// One of [`Studio::avatars`].
+    /// One of [`Studio::avatars`], or one that a client made.
     pub avatar: String,
     /// What was asked for;
     pub emotion: Blend,
@@ -43,6 +44,8 @@ pub struct Room {
     studio: Arc<Studio>,
     look: Mutex<Look>,
     recorded: bool,
+    /// Keeps the avatar, where it is one that a client made.
+    shown: Mutex<Option<Shown<Face>>>,
     lead: Mutex<Duration>,
     holders: Mutex<Holders>,
     pub(super) keeper: Weak<dyn Keeper>,
@@ -115,6 +118,7 @@ impl Room {
         recorded: bool,
         keeper: Weak<dyn Keeper>,
     ) -> Self {
+        let shown = Mutex::new(studio.shown(&look.avatar));
         Self {
             id,
             live: Mutex::new(Some(Arc::new(live))),
@@ -122,6 +126,7 @@ impl Room {
             studio,
             look: Mutex::new(look),
             recorded,
+            shown,
             lead: Mutex::new(LEAD),
             holders: Mutex::new(Holders { count: 0, speaker: None, last: 0, left: Instant::now() }),
             keeper,
@@ -192,6 +197,7 @@ impl Room {
         let failed = |error| Refusal::internal(self.notices(), "working the avatar out", error);
         let generator = self.studio.generator(name).map_err(failed)?;
         self.live()?.set_avatar(generator).map_err(busy)?;
+        *lock(&self.shown) = self.studio.shown(name);
         name.clone_into(&mut lock(&self.look).avatar);
         self.hub.tell(RoomEvent::Changed);
         Ok(())
