@@ -37,8 +37,10 @@ use points::{Seen, bounds, eyes};
 
 /// Points that scatter farther than this, by the distance of the eyes, may be no face's: people stay below 1.4 %, animals are above 2 %.
 const SCATTERED: f64 = 0.0165;
-/// A part whose points scatter so many times as far as those of all may be covered, if they scatter at least so far.
-const COVERED: (f64, f64) = (2.0, 0.016);
+/// A part whose points scatter so far, and so many times as far as those of all, may be covered: the mouth, and an eye. Lips that are seen stay below three
+/// quarters of the mean; behind a hand, a mask or a beard they reach it.
+const COVERED_MOUTH: [f64; 2] = [0.0108, 0.98];
+const COVERED_EYE: [f64; 2] = [0.0125, 1.05];
 /// Median distance between points and model, by that of the eyes.
 const MISFIT: f64 = 0.035;
 /// Degrees from which on a head is turned or nods.
@@ -247,9 +249,14 @@ impl Enroller {
             doubts.push(Doubt::Upright { degrees: 90 * u32::from(turns) });
         }
         if looks_sure {
-            let covered = |part: &f64| *part > COVERED.1.max(COVERED.0 * spread);
-            let named = [Part::Mouth, Part::LeftEye, Part::RightEye].into_iter().zip(&parts);
-            doubts.extend(named.filter(|(_, part)| covered(part)).map(|(name, _)| Doubt::Covered(name)));
+            let [mouth, left, right] = parts;
+            let covered = |part: f64, [least, times]: [f64; 2]| part > least && part > times * spread;
+            let said = [
+                (Part::Mouth, covered(mouth, COVERED_MOUTH)),
+                (Part::LeftEye, covered(left, COVERED_EYE)),
+                (Part::RightEye, covered(right, COVERED_EYE)),
+            ];
+            doubts.extend(said.into_iter().filter(|(_, covered)| *covered).map(|(part, _)| Doubt::Covered(part)));
         }
         doubts.extend(posed(&fit));
         if eyes(&points) < SMALL {

@@ -162,7 +162,7 @@ fn decode(file: &str, bytes: &[u8]) -> Result<Photo, String> {
         }
     };
     let Decoded { image, orientation, profile, shrunk } = decoded;
-    if image.color().has_alpha() {
+    if is_clear(&image) {
         notes.push("it is transparent; a light grey is put behind it");
     }
     let (mut rgb, by) = small(image);
@@ -300,8 +300,9 @@ fn scaled_jpeg(
         PixelFormat::L8 => image::GrayImage::from_raw(w, h, data).map(DynamicImage::ImageLuma8),
         PixelFormat::RGB24 => RgbImage::from_raw(w, h, data).map(DynamicImage::ImageRgb8),
         PixelFormat::CMYK32 => {
-            let ink = |c: u8, k: u8| (u32::from(c) * u32::from(k) / 255) as u8;
-            let rgb = data.as_chunks().0.iter().flat_map(|[c, m, y, k]| [ink(*c, *k), ink(*m, *k), ink(*y, *k)]);
+            // Ink, whichever way round the file has it: the library takes it for Adobe's, upside down.
+            let left = |c: u8, k: u8| (u32::from(255 - c) * u32::from(255 - k) / 255) as u8;
+            let rgb = data.as_chunks().0.iter().flat_map(|[c, m, y, k]| [left(*c, *k), left(*m, *k), left(*y, *k)]);
             RgbImage::from_raw(w, h, rgb.collect()).map(DynamicImage::ImageRgb8)
         }
         PixelFormat::L16 => return Err("is a JPEG of 16 bits, which is not read here; save it as PNG".into()),
@@ -329,6 +330,15 @@ fn is_complete(bytes: &[u8]) -> bool {
     }
     // Whatever it is, the decoder has words for it.
     at < bytes.len()
+}
+
+/// Whether something would shine through.
+fn is_clear(image: &DynamicImage) -> bool {
+    use image::GenericImageView as _;
+    match image {
+        DynamicImage::ImageRgba8(image) => image.pixels().any(|pixel| pixel.0[3] < 255),
+        image => image.color().has_alpha() && image.pixels().any(|(_, _, pixel)| pixel.0[3] < 255),
+    }
 }
 
 /// 8-bit RGB of at most [`KEPT_PIXELS`], on a light grey where it is transparent, and by how much each side is shorter.
@@ -427,6 +437,50 @@ mod tests {
         exif.extend([orientation, 0, 0, 0, 0, 0, 0, 0]);
         let length = (exif.len() as u16 + 2).to_be_bytes();
         [&plain[..2], &[0xff, 0xe1], &length, &exif, &plain[2..]].concat()
+    }
+
+    /// A JPEG of one colour in Adobe's CMYK, 64 × 64: `light` is what is stored, 255 less the ink. Each value is below 65 or above 191.
+    fn cmyk(light: [u8; 4]) -> Vec<u8> {
+        let segment =
+            |marker: u8, data: &[u8]| [&[0xff, marker], &(data.len() as u16 + 2).to_be_bytes()[..], data].concat();
+        // A coefficient's DC is a level less 128 where the step is 8. Codes: 0 is no change, 10 is one of seven bits; in AC 0 is the block's end.
+        let dc = [&[0, 1, 1][..], &[0; 14], &[0, 7]].concat();
+        let ac = [&[0x10, 1][..], &[0; 15], &[0]].concat();
+        let frame: Vec<u8> = [&[8, 0, 64, 0, 64, 4][..], &[1, 0x11, 0, 2, 0x11, 0, 3, 0x11, 0, 4, 0x11, 0]].concat();
+        let mut bits = String::new();
+        for v in light {
+            let level = i32::from(v) - 128;
+            bits += &format!("10{:07b}0", if level > 0 { level } else { level + 127 });
+        }
+        bits += &"00".repeat(4 * 63);
+        while !bits.len().is_multiple_of(8) {
+            bits.push('1');
+        }
+        let bytes = bits.as_bytes().chunks(8).map(|byte| byte.iter().fold(0, |b, bit| b << 1 | (bit - b'0')));
+        let scan: Vec<u8> = bytes.flat_map(|b| if b == 255 { vec![255, 0] } else { vec![b] }).collect();
+        [
+            vec![0xff, 0xd8],
+            segment(0xee, b"Adobe\0\x64\0\0\0\0\0"),
+            segment(0xdb, &[&[0][..], &[8; 64]].concat()),
+            segment(0xc0, &frame),
+            segment(0xc4, &dc),
+            segment(0xc4, &ac),
+            segment(0xda, &[4, 1, 0, 2, 0, 3, 0, 4, 0, 0, 63, 0]),
+            scan,
+            vec![0xff, 0xd9],
+        ]
+        .concat()
+    }
+
+    #[test]
+    fn inks_become_colours() {
+        let bytes = cmyk([200, 60, 230, 250]);
+        near(&Photo::decode("x", &bytes).unwrap(), 9, 9, [196, 59, 225]);
+        // As very large ones are.
+        let decoded = scaled_jpeg(&bytes, [64, 64], Orientation::NoTransforms, None).unwrap();
+        let rgb = decoded.image.into_rgb8();
+        assert_eq!((rgb.width(), decoded.shrunk), (32, 2));
+        assert!(rgb[(9, 9)].0.iter().zip([196, 59, 225]).all(|(a, b)| a.abs_diff(b) <= 3), "{:?}", rgb[(9, 9)]);
     }
 
     #[test]
