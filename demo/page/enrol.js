@@ -11,6 +11,7 @@ const LIMIT = 24 << 20; // bytes that the server takes
 const SIDE = 4096; // of a picture that has to be made smaller
 const QUALITY = 0.95;
 const READ = ['image/jpeg', 'image/png', 'image/webp', 'image/gif', 'image/bmp', 'image/tiff']; // by the server; the browser makes JPEG of others
+const LONG = 8000; // ms after which it is said why it takes longer
 const COUNT = 3; // seconds until a picture is taken
 
 const $ = (id) => document.getElementById(id);
@@ -182,6 +183,7 @@ export class Enrol extends EventTarget {
     this.#stop();
     const abort = this.#abort = new AbortController();
     this.#enter('working', 'Looking for a face', 'This takes a few seconds.', step);
+    this.#retry = setTimeout(() => { $('enrol-step').textContent = 'Still at it: those who speak come first'; }, LONG);
     try {
       const answer = await (await request(path, { method: 'POST', ...options, signal: abort.signal })).json();
       if (abort.signal.aborted) return;

@@ -29,9 +29,9 @@ const OF_ONE: usize = 3;
 const LATER: u32 = 5;
 /// How often avatars are looked through for those that have ended.
 const SWEEP: Duration = Duration::from_secs(30);
-/// How far the thread stands back, as `nice` counts it: against a session's thread it gets about a thirtieth.
+/// How far the thread stands back, as `nice` counts it: against a thread of a session it gets about a tenth.
 #[cfg(target_os = "linux")]
-const NICE: i32 = 15;
+const NICE: i32 = 10;
 
 /// See the module's text.
 pub(crate) struct Desk {
