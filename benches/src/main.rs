@@ -3,7 +3,7 @@
 #![allow(clippy::print_stdout, reason = "printing tables is what benchmarks are for")]
 
 mod emotions;
-mod faces;
+mod gallery;
 mod hef;
 mod kernels;
 mod motion;
@@ -15,7 +15,7 @@ benches WHAT
   eac          one frame of the motion network on each executor
   emotions     how far each emotion moves its action units on a held-out voice
   picture      PSNR and SSIM against path-traced pictures, and contact sheets; [--truth DIR] [--out DIR]
-  faces        a contact sheet of each avatar's emotions and visemes; [--avatar NAME]… [--expressions FILE] [--size PIXELS] [--tile PIXELS] [--out DIR]
+  gallery      contact sheets to look at: speech, blinks, emotions, turns; [AVATAR]… [--part face|eyes|mouth|whole] [--pose NAME]… [--network FILE] [--zoom N] [--out DIR]
   hef          the learned generator with random weights, layer by layer; [--size nano|base|paper] [--frames N]
   kernels      each kernel of the motion plan on the CPU executor
 ";
@@ -28,7 +28,7 @@ fn main() {
         "eac" => motion::run(),
         "emotions" => or_exit(emotions::run()),
         "picture" => or_exit(picture::run(arguments)),
-        "faces" => or_exit(faces::run(arguments)),
+        "gallery" => or_exit(gallery::run(arguments)),
         "hef" => or_exit(hef::run(arguments)),
         "kernels" => kernels::run(),
         _ => {
