@@ -1,10 +1,10 @@
 //! Contact sheets to look at: how avatars look when they speak, blink, feel and turn. No sound and no network is needed.
 //!
-//! `gallery [AVATAR]… [--part face|eyes|mouth|whole] [--pose NAME]… [--expressions FILE] [--network FILE] [--size PIXELS] [--zoom N] [--columns N] [--times] [--out DIR]`
+//! `gallery [AVATAR]… [--part face|eyes|mouth|whole] [--pose NAME]… [--expressions FILE] [--network FILE] [--size PIXELS] [--zoom N] [--columns N] [--own] [--times] [--out DIR]`
 //!
 //! An avatar is a name or a file; without one, all that ship are drawn. Poses are those of [`POSES`], then the cells of the expressions file (emotions, visemes;
 //! written by `python -m train.eac.preview --expressions`): `{"cells": [{"name": …, "beta": {name: value}, "motion": [pitch, yaw, roll, x, y, z]}]}`, `motion` may
-//! be absent. Their expressions are what is driven: they replace the portrait's. One sheet an avatar, OUT/gallery_NAME_PART.png, row by row in the order that is printed.
+//! be absent. Their expressions are what is driven: they replace the portrait's, of whose `--own` expression part is kept as in a film. One sheet an avatar, OUT/gallery_NAME_PART.png, row by row in the order that is printed.
 //! `--network` lets a learned generator draw over them; fits are taken as they are. `--times` prints what each kernel took, the best of forty frames.
 
 use std::path::PathBuf;
@@ -73,6 +73,7 @@ struct Options {
     size: usize,
     zoom: u32,
     columns: u32,
+    own: bool,
     times: bool,
     out: PathBuf,
 }
@@ -102,7 +103,10 @@ pub(crate) fn run(arguments: impl Iterator<Item = String>) -> Result<(), Error> 
     let avatars = if options.avatars.is_empty() { assets.avatars()? } else { options.avatars.clone() };
     for name in avatars {
         let avatar = assets.avatar(&name)?;
-        let mut generator = recording.prepare(&model, &avatar)?.generator()?;
+        let mut generator = {
+            let prepared = recording.prepare(&model, &avatar)?;
+            if options.own { prepared.keeping_expression(&model, &avatar) } else { prepared }.generator()?
+        };
         let size = options.size as u32;
         let mask = match options.part.as_str() {
             "face" => Some((Mask::Face, 0.05)),
@@ -151,6 +155,7 @@ fn read_options(mut arguments: impl Iterator<Item = String>) -> Result<Options, 
         size: 512,
         zoom: 1,
         columns: 8,
+        own: false,
         times: false,
         out: ".".into(),
     };
@@ -164,6 +169,7 @@ fn read_options(mut arguments: impl Iterator<Item = String>) -> Result<Options, 
             "--size" => options.size = value()?.parse()?,
             "--zoom" => options.zoom = value()?.parse::<u32>()?.clamp(1, 8),
             "--columns" => options.columns = value()?.parse::<u32>()?.max(1),
+            "--own" => options.own = true,
             "--times" => options.times = true,
             "--out" => options.out = value()?.into(),
             _ if option.starts_with("--") => return Err(format!("unknown option {option}").into()),

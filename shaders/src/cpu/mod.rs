@@ -26,6 +26,7 @@ pub mod hef_range;
 pub mod interior_mask;
 pub mod landmarks_to_matrix;
 pub mod layer_norm;
+pub mod lid_paint;
 pub mod linear;
 pub mod math;
 pub mod max_pool;

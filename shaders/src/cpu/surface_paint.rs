@@ -62,17 +62,9 @@ pub fn surface_paint(
             let (l0, l1) = (row(0), row(1));
             if t[3] == REGION_SKIN {
                 let l2 = row(2);
-                let lash = l2[2];
                 let own = smoothstep(0.1, 0.95, l0[2]);
-                let share = (1.0 - l0[3]).max(lash);
                 warp[x] = [mix(around[0], l0[0], own), mix(around[1], l0[1], own), mix(1.0, l1[3], own), l2[0]];
-                let lashes = p.lash;
-                paint[x] = [
-                    mix(l1[0], lashes[0], lash),
-                    mix(l1[1], lashes[1], lash),
-                    mix(l1[2], lashes[2], lash),
-                    share * own,
-                ];
+                paint[x] = [l1[0], l1[1], l1[2], (1.0 - l0[3]) * own];
                 continue;
             }
             warp[x] = [l0[0], l0[1], 1.0, 0.0];

@@ -46,7 +46,7 @@ pub fn vertex_look(
                     paint[2] * soft + lit[2] * shut,
                     1.0,
                 ];
-                out[2] = [lit[2], lit[3], 0.0, 0.0];
+                out[2] = [lit[2], lit[3], 1.0, 0.0];
                 continue;
             }
             let outline = zone[0].min(1.0);
@@ -71,7 +71,7 @@ pub fn vertex_look(
             out[0] = [at[0], at[1], own, lid.min(lip).min(rim.min(hidden))];
             out[1] = [paint[0] * bend, paint[1] * bend, paint[2] * bend, gain];
             let under = 2.5 * zone[3] * smoothstep(0.03, 0.1, n[2] - lit[0]) * smoothstep(-0.1, 0.05, n[2]);
-            out[2] = [under, 0.0, (paint[3] + 0.25 * lit[3].abs()) * smoothstep(0.2, 0.8, shut), steer];
+            out[2] = [under, 0.0, (now / paint[3]).clamp(0.7, 1.4).powf(0.7), steer];
         }
     });
 }

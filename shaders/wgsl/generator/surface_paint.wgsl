@@ -9,7 +9,6 @@ struct Params {
     cells: u32, // side of the outer flow's grid
     step: u32, // pixels a cell
     under_lip: f32, // how far above a pixel to ask for the lip that shades it, px
-    lash: vec3<f32>, // linear colour of the lash line
     lips: vec3<f32>, // light that the lips let through to what lies just behind them, linear
 }
 @group(0) @binding(0) var<uniform> p: Params;
@@ -53,11 +52,9 @@ fn main(@builtin(global_invocation_id) id: vec3<u32>) {
     let l1 = look[t.x * 3u + 1u] * b.x + look[t.y * 3u + 1u] * b.y + look[t.z * 3u + 1u] * b.z;
     if (t.w == REGION_SKIN) {
         let l2 = look[t.x * 3u + 2u] * b.x + look[t.y * 3u + 2u] * b.y + look[t.z * 3u + 2u] * b.z;
-        let lash = l2.z;
         let own = smoothstep(0.1, 0.95, l0.z);
-        let share = max(1.0 - l0.w, lash);
         warp[k] = vec4<f32>(mix(around, l0.xy, own), mix(1.0, l1.w, own), l2.x);
-        paint[k] = vec4<f32>(mix(l1.xyz, p.lash, lash), share * own);
+        paint[k] = vec4<f32>(l1.xyz, (1.0 - l0.w) * own);
         return;
     }
     warp[k] = vec4<f32>(l0.xy, 1.0, 0.0);

@@ -1,10 +1,11 @@
 // What each vertex shows in this frame, gathered from the triangles around it.
-// look (V · 3): row 0 source x, y px, own, trust · row 1 paint RGB, gain · row 2 eye x, y (skin: under, 0), lash, steer.
+// look (V · 3): row 0 source x, y px, own, trust · row 1 paint RGB, gain · row 2 eye x, y (skin: under, 0), lid, steer.
 //   own    1 where the mesh decides what a pixel shows, 0 where the smooth field around it does
 //   trust  1 where the warped portrait is right, 0 where paint must stand in
 //   steer  1 where what lies beside the mesh follows it, −1 where it stays with the skull whatever the face does (ears, scalp)
 //   under  1 where paint stands behind the portrait's people: skin that turned into view beside them, in front of the background
 //   gain   light on the driven face over light on the portrait, linear
+//   lid    light on the driven face over light on the face with its eyes shut, as the portrait stands: for lid_paint
 #import harmonics
 
 struct Params {
@@ -19,7 +20,7 @@ struct Params {
 @group(0) @binding(2) var<storage, read> around: array<u32>;
 @group(0) @binding(3) var<storage, read> stretch: array<vec4<f32>>; // (F), see triangle_stretch
 @group(0) @binding(4) var<storage, read> normals: array<vec4<f32>>; // (V), camera space
-// (V · 4): source x, y px, seen, own · paint RGB, lash · rim, lid, lip (below 0: frown), part (0 skin, 1 eye, 2 mouth; skin: plus 0.4 × the share of
+// (V · 4): source x, y px, seen, own · paint RGB, light with shut eyes · rim, lid, lip (below 0: frown), part (0 skin, 1 eye, 2 mouth; skin: plus 0.4 × the share of
 // `under` that it may take) · facing, light, then for skin: light of the
 // paint, nearness to an eye's rim (right eye negative); for eyes: eye x, eye y.
 // The mouth has other rows: (how far the upper row shades it, what a wide mouth adds to it, 0, part) · RGB of the glow between nearly shut rows, 0
@@ -66,7 +67,7 @@ fn main(@builtin(global_invocation_id) id: vec3<u32>) {
         let soft = (1.0 - 0.3 * mouth * (1.0 - clamp(n.z, 0.0, 1.0))) * (1.0 - zone.x * shut) * (1.0 + zone.y * wide);
         look[v * 3u] = vec4<f32>(at.xy, 1.0, at.z);
         look[v * 3u + 1u] = vec4<f32>(paint.xyz * soft + lit.xyz * shut, 1.0);
-        look[v * 3u + 2u] = vec4<f32>(lit.z, lit.w, 0.0, 0.0);
+        look[v * 3u + 2u] = vec4<f32>(lit.z, lit.w, 1.0, 0.0);
         return;
     }
     // Rims above 1 are the neck's: what a turning jaw uncovers there is skin, whatever the portrait's outline was.
@@ -91,10 +92,9 @@ fn main(@builtin(global_invocation_id) id: vec3<u32>) {
     let shut = select(beta[p.blink.x] - p.rest.x, beta[p.blink.y] - p.rest.y, lit.w < 0.0);
     let rim = 1.0 - abs(lit.w) * smoothstep(0.25, 0.7, shut);
     let hidden = 1.0 - mix(need, smoothstep(0.05, 0.25, off), neck) * (1.0 - at.z);
-    // The lash line lies in the shade that both rims cast on each other.
     let bend = clamp(now / lit.z, 0.82, 1.25);
     look[v * 3u] = vec4<f32>(at.xy, own, min(min(lid, lip), min(rim, hidden)));
     look[v * 3u + 1u] = vec4<f32>(paint.xyz * pow(bend, 0.7), gain);
     let under = 2.5 * zone.w * smoothstep(0.03, 0.1, n.z - lit.x) * smoothstep(-0.1, 0.05, n.z);
-    look[v * 3u + 2u] = vec4<f32>(under, 0.0, (paint.w + 0.25 * abs(lit.w)) * smoothstep(0.2, 0.8, shut), steer);
+    look[v * 3u + 2u] = vec4<f32>(under, 0.0, pow(clamp(now / paint.w, 0.7, 1.4), 0.7), steer);
 }

@@ -1,15 +1,16 @@
 //! Records a frame of the geometric generator. Whose frame it is stands in what is bound ([`Parts::bind`]).
 
 use vultus_shaders::kernels::{
-    EyePaintParams, InteriorMaskParams, OuterFlowParams, PictureEncodeParams, PictureSmoothParams, PortraitWarpParams,
-    PullParams, PushParams, RelaxParams, RgbaToI420Params, SurfacePaintParams, TentBlurParams, TriangleStretchParams,
-    VertexLookParams,
+    EyePaintParams, InteriorMaskParams, LidPaintParams, OuterFlowParams, PictureEncodeParams, PictureSmoothParams,
+    PortraitWarpParams, PullParams, PushParams, RelaxParams, RgbaToI420Params, SurfacePaintParams, TentBlurParams,
+    TriangleStretchParams, VertexLookParams,
 };
 
 use super::eyes::{SCALE, SIDE};
 use super::frame::OutputFormat;
 use super::light::HARMONICS;
 use super::setup::{STEP, Setup};
+use super::zones::blinks;
 use crate::avatar::AvatarFile;
 use crate::compute::Element::{F32, U32};
 use crate::compute::{Bindings, Constant, Dispatch, Grid, PlanBuilder, Tensor};
@@ -41,6 +42,9 @@ pub(super) struct Parts {
     outer: Dispatch<OuterFlowParams>,
     blur: [Dispatch<TentBlurParams>; 2],
     surface: Dispatch<SurfacePaintParams>,
+    lid_places: Tensor,
+    lids: Tensor,
+    lid: Dispatch<LidPaintParams>,
 }
 
 impl Parts {
@@ -54,17 +58,21 @@ impl Parts {
             (self.light, &setup.light),
             (self.plate, &setup.plate),
             (self.eyes, &setup.eyes),
+            (self.lid_places, &setup.lid_places),
+            (self.lids, &setup.lids),
         ] {
             bindings.tensor(tensor, constant.clone());
         }
-        bindings.params(&self.look, |p| p.rest = p.blink.map(|i| avatar.beta[i as usize]));
+        let rest = blinks(model).map(|i| avatar.beta[i]);
+        bindings.params(&self.look, |p| p.rest = rest);
+        bindings.params(&self.lid, |p| p.rest = rest);
         let [row0, row1, row2] = placement.camera_from_head();
         let [focal, x, y] = placement.camera.map(|c| c * self.face.size() as f32);
         bindings.params(&self.outer, |p| *p = OuterFlowParams { row0, row1, row2, focal, centre: [x, y], ..*p });
         let radius = (2.0 * setup.scale).round().max(1.0) as u32;
         self.blur.iter().for_each(|blur| bindings.params(blur, |p| p.radius = radius));
-        let (lash, lips, under_lip) = (setup.lash, setup.lips, UNDER_LIP * setup.scale);
-        bindings.params(&self.surface, |p| *p = SurfacePaintParams { lash, lips, under_lip, ..*p });
+        let (lips, under_lip) = (setup.lips, UNDER_LIP * setup.scale);
+        bindings.params(&self.surface, |p| *p = SurfacePaintParams { lips, under_lip, ..*p });
     }
 
     /// Records what warp and paint make of the portrait: (S, S, 4) linear light, edges smoothed, and alpha. Without `background` the person is cut out;
@@ -114,6 +122,16 @@ pub(super) fn record(plan: &mut PlanBuilder, model: &FaceModel, size: usize) -> 
     let eyes = plan.bound("eyes", [2 * SIDE * SIDE + size * size / 4, 4], F32);
     let params = EyePaintParams { size: size as u32, side: SIDE as u32, scale: SCALE, shade: 0.45 };
     plan.dispatch(params, &[id, weights, triangles, look, eyes, mask, paint], Grid::image(size, size));
+    let lid_places = plan.bound("places of the lids", [model.vertices(), 4], F32);
+    let lids = plan.bound("shut lids", [2, size / 4, size / 4, 4], F32);
+    let params = LidPaintParams {
+        size: size as u32,
+        side: (size / 4) as u32,
+        blink: blinks(model).map(|i| i as u32),
+        ..Default::default()
+    };
+    let tensors = [id, weights, triangles, look, lid_places, lids, face.beta, paint];
+    let lid = plan.dispatch_bound(params, &tensors, Grid::image(size, size));
     let pictures = plan.bound("portrait and background", [2, size, size, 4], F32);
     Parts {
         face,
@@ -129,6 +147,9 @@ pub(super) fn record(plan: &mut PlanBuilder, model: &FaceModel, size: usize) -> 
         outer: outer_dispatch,
         blur,
         surface,
+        lid_places,
+        lids,
+        lid,
     }
 }
 
@@ -165,7 +186,7 @@ fn vertex_look(
     let first = plan.resident("triangles around: first", &model.tables().first);
     let around = plan.resident("triangles around", &model.tables().around);
     let light = plan.bound("skin light", [HARMONICS], F32);
-    let blink = ["eyeBlinkLeft", "eyeBlinkRight"].map(|n| model.expression_index(n).unwrap_or(0) as u32);
+    let blink = blinks(model).map(|i| i as u32);
     let jaw = model.expression_index("jawOpen").unwrap_or(0) as u32;
     let look = plan.temp("vertex look", [v, 3, 4], F32);
     let dispatch = plan.dispatch_bound(

@@ -9,11 +9,14 @@
 //! Colours are linear inside; S is the side of the square picture. A frame is one replay of a plan that is recorded once ([`Recording`]) for all avatars. What depends
 //! on the portrait alone is worked out once ([`PreparedAvatar`]) and bound to it.
 
+mod chroma;
 mod eyes;
 mod frame;
 mod geometric;
 pub mod hef;
+mod lids;
 mod light;
+mod own;
 mod paint;
 mod picture;
 mod seen;
@@ -35,6 +38,7 @@ use crate::timing::Clock;
 use frame::{FrameTensors, checked};
 use geometric::Parts;
 use hef::{HefWeights, LearnedFrame, LearnedPortraits, Person, Style};
+use own::Own;
 use setup::Preparer;
 
 /// One picture.
@@ -171,7 +175,7 @@ impl Recording {
             frame.bind(&mut bindings, &portraits.look(model, avatar, &setup, *size)?);
             style = tensors.style.map(|tensor| (tensor, Style::of(model, avatar).for_network(weights)));
         }
-        Ok(PreparedAvatar { recording: self.clone(), bindings, style, clock: Clock::default() })
+        Ok(PreparedAvatar { recording: self.clone(), bindings, style, own: None, clock: Clock::default() })
     }
 }
 
@@ -181,6 +185,7 @@ pub struct PreparedAvatar {
     recording: Recording,
     bindings: Bindings,
     style: Option<(Tensor, Style)>,
+    own: Option<Own>,
     clock: Clock,
 }
 
@@ -206,6 +211,13 @@ impl PreparedAvatar {
         self
     }
 
+    /// Keeps part of the portrait's own expression: its brows, narrowed eyes, what is lopsided about the mouth, and most of its gaze are added to what is driven.
+    /// Without this a drive's coefficients are drawn as they are. Portraits with an even face that looks ahead change nothing.
+    pub fn keeping_expression(mut self, model: &FaceModel, avatar: &AvatarFile) -> Self {
+        self.own = Some(Own::of(model, &avatar.beta));
+        self
+    }
+
     /// Bytes that are resident for this avatar alone.
     pub fn bytes(&self) -> usize {
         self.bindings.bytes()
@@ -222,6 +234,7 @@ impl PreparedAvatar {
             recording: self.recording.clone(),
             tensors: *tensors,
             style: self.style.clone(),
+            own: self.own,
             size: *size,
             format: *format,
         })
@@ -241,6 +254,7 @@ pub struct PortraitGenerator {
     recording: Recording,
     tensors: GeneratorTensors,
     style: Option<(Tensor, Style)>,
+    own: Option<Own>,
     size: usize,
     format: OutputFormat,
 }
@@ -273,10 +287,13 @@ impl PortraitGenerator {
         }
         self.executor.rebind(&avatar.bindings)?;
         self.style = avatar.style.clone();
+        self.own = avatar.own;
         Ok(())
     }
 
     fn write(&mut self, drive: &Drive) -> Result<(), PlanError> {
+        let own = self.own.map(|own| own.on(drive));
+        let drive = own.as_ref().unwrap_or(drive);
         let [pitch, yaw, roll, x, y, z] = drive.pose;
         self.executor.write(self.tensors.beta, &drive.beta)?;
         self.executor.write(self.tensors.motion, &[pitch, yaw, roll, x, y, z, 0.0, 0.0])?;

@@ -2,6 +2,7 @@
 
 use vultus_shaders::shared::mesh::{REGION_GUM, REGION_MOUTH_LINING, REGION_SKIN, REGION_TEETH, REGION_TONGUE};
 
+use super::chroma::Chroma;
 use super::eyes::Eyes;
 use super::light::{SkinLight, luminance, median};
 use super::picture::Layers;
@@ -22,8 +23,6 @@ pub(super) struct Paint {
     pub wide: Vec<f32>,
     /// (V) linear RGB that lining and tongue gain then: light that reaches them between the teeth.
     pub glow: Vec<[f32; 3]>,
-    /// Linear colour of the lash line.
-    pub lash: [f32; 3],
     /// Linear colour of the light that the lips let through to what lies just behind them.
     pub lips: [f32; 3],
 }
@@ -58,12 +57,16 @@ impl Paint {
         let lips = model.mask(Mask::Lips);
         let raw: Vec<[f32; 3]> = face.screen.iter().map(|s| layers.colour([s[0], s[1]])).collect();
         let seen = &face.seen;
-        let strong: Vec<usize> = (0..v).filter(|i| lips[*i] > 0.7 && seen[*i] > 0.8).collect();
-        let lip_colour = if strong.len() > 5 {
-            [0, 1, 2].map(|c| 0.85 * median(strong.iter().map(|i| raw[*i][c])))
-        } else {
-            [light.skin[0], 0.65 * light.skin[1], 0.65 * light.skin[2]]
-        };
+        // Upper and lower lip: one may lie in the shade, the other in the light.
+        let lower = |i: usize| usize::from(zones.jaw[i] > 0.35);
+        let lip_colour = [0, 1].map(|side| {
+            let strong: Vec<usize> = (0..v).filter(|i| lower(*i) == side && lips[*i] > 0.7 && seen[*i] > 0.8).collect();
+            if strong.len() > 5 {
+                [0, 1, 2].map(|c| 0.85 * median(strong.iter().map(|i| raw[*i][c])))
+            } else {
+                [light.skin[0], 0.65 * light.skin[1], 0.65 * light.skin[2]]
+            }
+        });
 
         // Who votes: seen skin that is not much darker than its light says (brows, lashes, hair and shadows are).
         let vote: Vec<f32> = (0..v)
@@ -81,13 +84,15 @@ impl Paint {
         let mut weight = Vec::with_capacity(v);
         for i in 0..v {
             let inner = 0.5 * zones.inner[i] * smoothstep(0.3, 0.8, zones.inner[i]);
-            let mix = |c: usize| raw[i][c] * (1.0 - inner) + 0.85 * lip_colour[c] * inner;
+            let mix = |c: usize| raw[i][c] * (1.0 - inner) + 0.85 * lip_colour[lower(i)][c] * inner;
             start.push([mix(0), mix(1), mix(2), light.shade[i]]);
             weight.push(vote[i] * (1.0 - inner) + inner);
         }
         let spread = membrane(model, &start, &weight);
 
-        let shine = teeth_light(light.skin, eyes);
+        let shine = own_teeth(model, face, layers, teeth_light(light.skin, eyes));
+        let chroma = Chroma::of(layers, light.skin);
+        let outside = labial(model);
         let lip_depth = median((0..v).filter(|i| lips[*i] > 0.7).map(|i| face.shape[i][2]));
         let usual_light = luminance(light.skin).max(1e-3);
         let mut colour = Vec::with_capacity(v);
@@ -95,10 +100,11 @@ impl Paint {
         for i in 0..v {
             let deep = (lip_depth - face.shape[i][2] - 0.006).max(0.0);
             let open = (-deep / 0.0095).exp().max(0.11);
-            let inside = |albedo: [f32; 3]| std::array::from_fn(|c| albedo[c] * shine[c] * open);
-            let soft = |albedo: [f32; 3]| std::array::from_fn(|c| (albedo[c] * open + BOUNCE[c]) * shine[c]);
+            let inside = |albedo: [f32; 3]| chroma.suits(std::array::from_fn(|c| albedo[c] * shine[c] * open));
+            let soft =
+                |albedo: [f32; 3]| chroma.suits(std::array::from_fn(|c| (albedo[c] * open + BOUNCE[c]) * shine[c]));
             colour.push(match face.region[i] {
-                REGION_TEETH => inside(TEETH),
+                REGION_TEETH => inside(TEETH).map(|c| c * outside[i]),
                 REGION_GUM => inside(GUM),
                 REGION_TONGUE => soft(TONGUE),
                 _ if lining[i] => soft(LINING),
@@ -116,14 +122,8 @@ impl Paint {
             lights.push(spread[i][3]);
         }
         let cavity = |i: usize| face.region[i] == REGION_TONGUE || (face.region[i] == REGION_SKIN && lining[i]);
-        let glow = (0..v).map(|i| if cavity(i) { [0, 1, 2].map(|c| GLOW[c] * shine[c]) } else { [0.0; 3] }).collect();
-        let dark = {
-            let mut at: Vec<[f32; 3]> =
-                (0..v).filter(|i| zones.margin[*i] > 0.5 && face.normals[*i][2] > 0.0).map(|i| raw[i]).collect();
-            at.sort_by(|a, b| luminance(*a).total_cmp(&luminance(*b)));
-            at.get(at.len() / 8).copied().unwrap_or(light.skin.map(|c| 0.1 * c))
-        };
-        let limit = 0.16 * luminance(light.skin) / luminance(dark).max(1e-4);
+        let between = chroma.suits(std::array::from_fn(|c| GLOW[c] * shine[c]));
+        let glow = (0..v).map(|i| if cavity(i) { between } else { [0.0; 3] }).collect();
         let shaded = lower_row(model, face, zones);
         let row = |i: usize| WIDE[usize::from(zones.jaw[i] > 0.2)];
         let wide = (0..v).map(|i| if face.region[i] == REGION_TEETH { row(i) } else { 0.0 }).collect();
@@ -133,8 +133,7 @@ impl Paint {
             shaded,
             wide,
             glow,
-            lash: dark.map(|c| c * limit.min(1.0)),
-            lips: lip_colour.map(|c| LIPS * c),
+            lips: std::array::from_fn(|c| 0.5 * LIPS * (lip_colour[0][c] + lip_colour[1][c])),
         }
     }
 }
@@ -169,7 +168,45 @@ fn teeth_light(skin: [f32; 3], eyes: &Eyes) -> [f32; 3] {
     });
     let brightest = skin[0].max(skin[1]).max(skin[2]);
     let level = (2.2 * mean(white)).clamp(1.2 * brightest, (1.75 * brightest).max(0.8)).min(1.2);
+    // Teeth are never bluer or greener than their light is white.
+    let tint = [tint[0], tint[1].clamp(0.72 * tint[0], tint[0]), tint[2].clamp(0.4 * tint[0], tint[0])];
     tint.map(|t| t / mean(tint) * level)
+}
+
+/// The light on the teeth as the portrait's own tell it, where it shows some; else as it was thought.
+fn own_teeth(model: &FaceModel, face: &SourceFace, layers: &Layers, thought: [f32; 3]) -> [f32; 3] {
+    /// What lips take of the light at the teeth of a smile.
+    const SHADE: f32 = 0.72;
+    let tooth = |k: &usize| face.clear[*k] > face.scale && face.at(model, *k).is_some_and(|t| t.2 == REGION_TEETH);
+    let mut seen: Vec<[f32; 3]> = (0..face.triangle_id.len()).filter(tooth).map(|k| layers.whole[k]).collect();
+    if (seen.len() as f32) < 30.0 * face.scale * face.scale {
+        return thought;
+    }
+    seen.sort_by(|a, b| luminance(*a).total_cmp(&luminance(*b)));
+    // A fit that misses the mouth has lips there: they are darker.
+    let upper = &seen[seen.len() / 2..];
+    let bright = [0, 1, 2].map(|c| median(upper.iter().map(|p| p[c])));
+    std::array::from_fn(|c| (bright[c] / (TEETH[c] * SHADE)).clamp(0.6 * thought[c], 1.5 * thought[c]))
+}
+
+/// (V) 1 on the side of teeth that the lips touch, less on the one that the tongue does: no light comes there.
+fn labial(model: &FaceModel) -> Vec<f32> {
+    let mut normals = vec![[0.0f32; 3]; model.vertices()];
+    for t in model.triangles.iter().filter(|t| t[3] == REGION_TEETH) {
+        let [a, b, c] = [t[0], t[1], t[2]].map(|v| model.mean[v as usize]);
+        let [u, w] = [b, c].map(|p| [p[0] - a[0], p[1] - a[1], p[2] - a[2]]);
+        let n = [u[1] * w[2] - u[2] * w[1], u[2] * w[0] - u[0] * w[2], u[0] * w[1] - u[1] * w[0]];
+        t[..3].iter().for_each(|v| (0..3).for_each(|i| normals[*v as usize][i] += n[i]));
+    }
+    normals
+        .iter()
+        .map(|[x, y, z]| {
+            let flat = (x * x + z * z).sqrt().max(1e-12);
+            let steep = (x * x + y * y + z * z).sqrt().max(1e-12);
+            // Tips look up or down and count as the front.
+            1.0 - 0.65 * smoothstep(0.25, -0.35, z / flat) * smoothstep(0.3, 0.8, flat / steep)
+        })
+        .collect()
 }
 
 /// Solves (W + λ L) x = W v on the mesh's edges: values stay where they have weight and spread smoothly where not.

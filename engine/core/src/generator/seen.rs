@@ -2,10 +2,12 @@
 
 use std::collections::HashSet;
 
-use vultus_shaders::shared::mesh::{REGION_LEFT_EYE, REGION_MOUTH_LINING, REGION_RIGHT_EYE};
+use vultus_shaders::shared::mesh::{
+    REGION_LEFT_EYE, REGION_MOUTH_LINING, REGION_RIGHT_EYE, REGION_TEETH, REGION_TONGUE,
+};
 
 use crate::compute::{Bindings, Compute, ComputeError, PlanBuilder, PlanError, Program};
-use crate::face::{self, FaceModel, FaceTensors, MOTION, NONE, Placement};
+use crate::face::{self, FaceModel, FaceTensors, MOTION, Mask, NONE, Placement};
 
 /// The portrait's own mesh and raster. V vertices, S × S pixels.
 #[derive(Clone, Debug)]
@@ -100,7 +102,7 @@ impl Looker {
         let (l, r) = (eye(REGION_LEFT_EYE), eye(REGION_RIGHT_EYE));
         face.scale = ((l[0] - r[0]).hypot(l[1] - r[1]) / 78.0).max(0.05);
         face.clear = face.clearance(model, near);
-        face.seen = face.visibility();
+        face.seen = face.visibility(model);
         Ok(face)
     }
 }
@@ -170,7 +172,12 @@ impl SourceFace {
         distance
     }
 
-    fn visibility(&self) -> Vec<f32> {
+    fn visibility(&self, model: &FaceModel) -> Vec<f32> {
+        let lips = model.mask(Mask::Lips);
+        // Where the mouth is open, a fit that is a little off has teeth on the lips.
+        let teeth = |k: &usize| self.at(model, *k).is_some_and(|t| matches!(t.2, REGION_TEETH | REGION_TONGUE));
+        let shown = (0..self.triangle_id.len()).filter(teeth).count() as f32 / (self.scale * self.scale);
+        let open = smoothstep(20.0, 80.0, shown);
         let step = |a: f32, b: f32, x: f32| smoothstep(a, b, x);
         (0..self.screen.len())
             .map(|v| {
@@ -180,7 +187,8 @@ impl SourceFace {
                 let facing = step(0.08, 0.3, self.normals[v][2]);
                 let eye = matches!(self.region[v], REGION_LEFT_EYE | REGION_RIGHT_EYE);
                 let clear = self.clear[k] / self.scale;
-                let sure = if eye { step(0.6, 1.6, clear) } else { step(0.6, 2.4, clear) };
+                let far = 2.4 + 1.8 * open * lips[v];
+                let sure = if eye { step(0.6, 1.6, clear) } else { step(0.25 * far, far, clear) };
                 front * facing * sure
             })
             .collect()

@@ -5,6 +5,7 @@ use vultus_shaders::shared::mesh::{
 };
 
 use super::eyes::Eyes;
+use super::lids::{self, Lids};
 use super::light::{HARMONICS, SkinLight};
 use super::paint::{Paint, only_lining};
 use super::picture::{Layers, fill};
@@ -30,8 +31,9 @@ pub(super) struct Setup {
     pub light: Constant,
     /// (…, 4): both eyes' pictures, then (S·S/4) how deep in an eyeball each pixel of the portrait lies, in pixels, four an entry.
     pub eyes: Constant,
-    /// Linear colour of the lash line.
-    pub lash: [f32; 3],
+    /// (V, 4) places in the pictures of shut lids, and (2, S/4, S/4, 4) these pictures: see `lid_paint`.
+    pub lid_places: Constant,
+    pub lids: Constant,
     /// Linear colour of the light that the lips let through.
     pub lips: [f32; 3],
     /// Pixels per pixel of the face that lengths are meant for.
@@ -66,6 +68,8 @@ impl Preparer {
         let face = looker.look(model, &Placement::of(avatar))?;
         let light = SkinLight::fit(model, &face, zones, &layers);
         let eyes = Eyes::new(model, &face, &layers, light.skin);
+        let shut = looker.look(model, &lids::shut(model, avatar))?;
+        let lids = Lids::new(model, &face, &shut, zones, &layers, &light);
         let paint = Paint::new(model, &face, zones, lining, &layers, &light, &eyes);
 
         let mut vertices = Vec::with_capacity(4 * model.vertices());
@@ -79,7 +83,7 @@ impl Preparer {
             let [x, y, ..] = face.screen[i];
             let [r, g, b] = paint.colour[i];
             vertices.push([x, y, face.seen[i], zones.own[i]]);
-            vertices.push([r, g, b, zones.margin[i]]);
+            vertices.push([r, g, b, lids.light[i].max(1e-3)]);
             if part == 2.0 {
                 let [r, g, b] = paint.glow[i];
                 vertices.push([paint.shaded[i], paint.wide[i], 0.0, part]);
@@ -103,7 +107,8 @@ impl Preparer {
             plate: Constant::new([cells, cells, 2], &plate(model, &face)),
             light: Constant::new([HARMONICS], &light.harmonics),
             eyes: Constant::new([eyes.len(), 4], &eyes),
-            lash: paint.lash,
+            lid_places: Constant::new([model.vertices(), 4], &lids.places),
+            lids: Constant::new([2, size / 4, size / 4, 4], &lids.pictures),
             lips: paint.lips,
             scale: face.scale,
         })

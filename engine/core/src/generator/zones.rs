@@ -130,6 +130,11 @@ impl Zones {
     }
 }
 
+/// Places of the two blinks in β, the subject's left first.
+pub(super) fn blinks(model: &FaceModel) -> [usize; 2] {
+    ["eyeBlinkLeft", "eyeBlinkRight"].map(|n| model.expression_index(n).unwrap_or(0))
+}
+
 fn length(v: [f32; 3]) -> f32 {
     (v[0] * v[0] + v[1] * v[1] + v[2] * v[2]).sqrt()
 }

@@ -84,7 +84,8 @@ impl Drawer for Portraits {
             Some(aligner) if !avatar.origin.mesh_fit => aligner.correct(&self.compute, &self.face, &avatar)?,
             _ => avatar,
         };
-        Ok(Arc::new(self.recording.prepare(&self.face, &avatar)?.timed_by(clock())))
+        let prepared = self.recording.prepare(&self.face, &avatar)?;
+        Ok(Arc::new(prepared.keeping_expression(&self.face, &avatar).timed_by(clock())))
     }
 }
 

@@ -27,6 +27,7 @@ mod hef_range;
 mod interior_mask;
 mod landmarks_to_matrix;
 mod layer_norm;
+mod lid_paint;
 mod linear;
 mod max_pool;
 mod outer_flow;
@@ -184,6 +185,7 @@ fn cases() -> Vec<Case> {
         interior_mask::cases(),
         landmarks_to_matrix::cases(),
         layer_norm::cases(),
+        lid_paint::cases(),
         linear::cases(),
         max_pool::cases(),
         outer_flow::cases(),

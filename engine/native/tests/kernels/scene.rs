@@ -67,6 +67,7 @@ impl Scene {
             row[1] = self.screen[v * 4 + 1] + 3.0 * near[2 * v + 1];
             row[10] -= 0.4;
             row[11] = [0.4 * row[11], 1.0, 2.0][v % 3];
+            row[7] += 0.2;
             row[13] += 0.2;
             row[14] += 0.2;
         }

@@ -19,7 +19,6 @@ pub(crate) fn cases() -> Vec<Case> {
                 cells: cells as u32,
                 step: 4,
                 under_lip: 5.0,
-                lash: [0.02, 0.01, 0.01],
                 lips: [0.04, 0.02, 0.01],
                 ..Default::default()
             };
