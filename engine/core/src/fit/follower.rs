@@ -13,12 +13,11 @@ const CALIBRATION: usize = 50;
 /// A frame in which the eyes lie farther from their middle place than this share of the distance between them does not count: the head moved.
 const STILL: f64 = 0.12;
 /// Expressions of which the tracker's points show a part only: how much more there is.
-const GAINS: [(&str, f32); 7] = [
-    ("eyeBlinkLeft", 1.65),
-    ("eyeBlinkRight", 1.65),
-    ("jawOpen", 1.08),
-    ("mouthSmileLeft", 1.35),
-    ("mouthSmileRight", 1.35),
+const GAINS: [(&str, f32); 6] = [
+    ("eyeBlinkLeft", 1.4),
+    ("eyeBlinkRight", 1.4),
+    ("mouthSmileLeft", 1.15),
+    ("mouthSmileRight", 1.15),
     ("browOuterUpLeft", 1.4),
     ("browOuterUpRight", 1.4),
 ];

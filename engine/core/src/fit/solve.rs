@@ -60,8 +60,7 @@ impl<'a> Problem<'a> {
             (FIRST_ALPHA..FIRST_BETA, Use::Portrait) => ALPHA,
             (FIRST_ALPHA..FIRST_BETA, Use::Film) => 0.0,
             (FIRST_BETA..UNKNOWNS, _) => priors.beta(k - FIRST_BETA, of),
-            (_, Use::Portrait) => 1.0,
-            (_, Use::Film) => 0.0,
+            _ => 1.0,
         };
         let wanted: Vec<(usize, f64)> = (0..UNKNOWNS + surface.errors.len() / POINTS)
             .map(|k| (k, sigma(k)))

@@ -48,8 +48,8 @@ impl State {
     }
 
     /// A face, as it was last.
-    pub(super) fn of(still: &Fit, last: &Fit) -> Self {
-        let mut state = Self { x: vec![0.0; UNKNOWNS] };
+    pub(super) fn of(still: &Fit, last: &Fit, errors: usize) -> Self {
+        let mut state = Self { x: vec![0.0; UNKNOWNS + errors] };
         let values = last.pose.iter().chain([&still.camera[0]]).chain(&still.alpha).chain(&last.beta);
         state.x.iter_mut().zip(values).for_each(|(to, v)| *to = f64::from(*v));
         state.x[FOCAL] = state.x[FOCAL].max(FOCAL_LENGTHS[0]).ln();
