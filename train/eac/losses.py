@@ -24,15 +24,16 @@ def channel_weights():
 
 
 class Loss:
-    def __init__(self, config, rows):
+    def __init__(self, config, rows, device="cpu"):
         settings, train = config["loss"], config["train"]
         self.settings = settings
         live = train["position_weight_live"]
         position = torch.full((config["model"]["frames"],), train["position_weight_body"])
         position[-len(live) :] = torch.tensor(live)
-        self.position = position / position.mean()
-        self.channel = channel_weights()
-        self.gap_row, self.landmarks = torch.as_tensor(rows.gap), torch.as_tensor(rows.landmarks)
+        self.position = (position / position.mean()).to(device)
+        self.channel = channel_weights().to(device)
+        self.gap_row, self.landmarks = torch.as_tensor(rows.gap).to(device), torch.as_tensor(rows.landmarks).to(device)
+        self.touch_shut = torch.tensor(settings["touch_shut"], device=device)
 
     def __call__(self, beta, target, heard=None, labels=None):
         """(B, T, 64) both, logits of phones (B, T, 4, C) and labels (B, T, 4) -> the loss, and its parts as floats."""
@@ -53,7 +54,7 @@ class Loss:
         # Shut or not, as odds: the gap learns to stand as far from the threshold as the sound is sure.
         odds = (0.08 - gap) / SOFT
         decided = shut + (want > 0.1).float()
-        touch = F.binary_cross_entropy_with_logits(odds, shut, reduction="none", pos_weight=torch.tensor(s["touch_shut"]))
+        touch = F.binary_cross_entropy_with_logits(odds, shut, reduction="none", pos_weight=self.touch_shut)
         touch = (touch * decided * position).mean()
         total = s["coefficients"] * coefficients + s["velocity"] * velocity + s["landmarks"] * landmarks + s["gap"] * gaps + s["touch"] * touch
         parts = {"coefficients": coefficients, "velocity": velocity, "landmarks": landmarks, "gap": gaps, "touch": touch}

@@ -35,14 +35,16 @@ def stream(net, pcm, emotion=0, mu=1.0, most=5, batch=64):
     columns = np.full((lead + 4 * (size - 1 + total), 80), SILENT, np.float32)
     heard = log_mel(pcm, 4 * total)
     columns[lead + 4 * (size - 1) :] = heard
-    columns = torch.from_numpy(columns)
-    mix = torch.eye(8)[emotion] if isinstance(emotion, int) else torch.as_tensor(emotion, dtype=torch.float32)
+    device = net.position.device
+    columns = torch.from_numpy(columns).to(device)
+    mix = (torch.eye(8)[emotion] if isinstance(emotion, int) else torch.as_tensor(emotion, dtype=torch.float32)).to(device)
     z = (mix @ net.emotion.table)[None]
     out = torch.empty(most + 1, frames, 64)
     for first in range(0, total, batch):
         ends = range(first, min(total, first + batch))  # windows by their last frame
         windows = torch.stack([columns[4 * e : 4 * (e + size) + lead] for e in ends])
-        beta, _ = net(tokens_from_columns(windows, size, lead + 4), z.expand(len(windows), -1), torch.full((len(windows),), mu))
+        beta, _ = net(tokens_from_columns(windows, size, lead + 4), z.expand(len(windows), -1), torch.full((len(windows),), mu, device=device))
+        beta = beta.cpu()
         for ahead in range(most + 1):
             for row, end in enumerate(ends):
                 if 0 <= end - ahead < frames:

@@ -48,7 +48,7 @@ class Listener(nn.Module):
 
 
 class Trainer(loop.Trainer):
-    def __init__(self, config, corpus, rows, rank=0, people=None, dev=(), begin=None):
+    def __init__(self, config, corpus, rows, rank=0, people=None, dev=(), begin=None, device="cpu"):
         """`people`: a corpus of recordings beside the synthesised one; `dev`: clips that are looked at; `begin`: weights that were exported."""
         train = config["train"]
         torch.manual_seed(train["seed"])
@@ -57,15 +57,16 @@ class Trainer(loop.Trainer):
             net.eac.load_state_dict({k: v.float() for k, v in load_file(begin).items()})
             with torch.no_grad():  # an export takes it off
                 net.eac.head[2].bias[INDEX["mouthClose"]] += config["export"]["close_bias"]
+        net.to(device)
         rate = train["rate"] if begin is None else train["rate_from"]
         groups = [
             {"params": [p for p in net.parameters() if p.ndim >= 2], "weight_decay": train["weight_decay"]},
             {"params": [p for p in net.parameters() if p.ndim < 2], "weight_decay": 0.0},
         ]
         optimizer = torch.optim.AdamW(groups, lr=rate, betas=tuple(train["betas"]), fused=True)
-        super().__init__(net, optimizer, seed=train["seed"], rate=rate, warmup=train["warmup_steps"], average=0.999, clip=train["clip"], rank=rank)
+        super().__init__(net, optimizer, seed=train["seed"], rate=rate, warmup=train["warmup_steps"], average=0.999, clip=train["clip"], rank=rank, device=device)
         self.checkpoint_minutes, self.size = train["checkpoint_minutes"], train["batch"]
-        self.windows, self.loss = Windows(corpus, config, rows.gap, people=people), Loss(config, rows)
+        self.windows, self.loss = Windows(corpus, config, rows.gap, people=people), Loss(config, rows, device)
         self.rows, self.dev = rows, dev
         self.look_steps = train["look_steps"] if dev else None
 
@@ -73,7 +74,7 @@ class Trainer(loop.Trainer):
         return self.windows.batch(self.rng, self.size)
 
     def losses(self, batch):
-        mel, mix, mu, target, labels = batch
+        mel, mix, mu, target, labels = (part.to(self.device) for part in batch)
         beta, heard = self.forward(mel, mix, mu)
         return self.loss(beta, target, heard, labels)
 
@@ -111,12 +112,12 @@ def main():
         config[room][key] = value
     torch.set_flush_denormal(True)
 
-    def make(rank, _device):
+    def make(rank, device):
         people, dev = None, []
         if (args.data / "people_train.npz").exists():
             people = Corpus(args.data / "people_train")
             dev = spread(people_clips(Corpus(args.data / "people_dev"), NATIVE), config["train"]["look_seconds"])
-        trainer = Trainer(config, Corpus(args.data / "train"), load_face(args.face), rank, people, dev, args.begin)
+        trainer = Trainer(config, Corpus(args.data / "train"), load_face(args.face), rank, people, dev, args.begin, device)
         if args.compile and "RANK" not in os.environ:
             trainer.forward = torch.compile(trainer.net)
         return trainer
