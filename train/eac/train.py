@@ -10,6 +10,7 @@ Resumes from `<run>/last.pt` where there is one; else begins with the weights of
 """
 
 import argparse
+import copy
 import json
 import os
 from pathlib import Path
@@ -41,10 +42,10 @@ class Listener(nn.Module):
         self.phones = nn.Linear(config["width"], 4 * len(PHONES))
 
     def forward(self, mel, mix, mu):
-        """-> β̂ (B, T, 64), logits (B, T, 4, phones)"""
+        """-> β̂ (B, T, 64), logits (B, T, 4, phones), the strength in σ̂ (B,)"""
         kept = {}
-        beta, _ = self.eac(mel, mix @ self.eac.emotion.table, mu, kept.__setitem__)
-        return beta, self.phones(kept["norm"][:, 1:]).unflatten(-1, (4, len(PHONES)))
+        beta, sigma = self.eac(mel, mix @ self.eac.emotion.table, mu, kept.__setitem__)
+        return beta, self.phones(kept["norm"][:, 1:]).unflatten(-1, (4, len(PHONES))), self.eac.strength(sigma)
 
 
 class Trainer(loop.Trainer):
@@ -57,6 +58,7 @@ class Trainer(loop.Trainer):
             net.eac.load_state_dict({k: v.float() for k, v in load_file(begin).items()})
             with torch.no_grad():  # an export takes it off
                 net.eac.head[2].bias[INDEX["mouthClose"]] += config["export"]["close_bias"]
+        self.before = copy.deepcopy(net.eac).requires_grad_(False).to(device) if begin is not None else None
         net.to(device)
         rate = train["rate"] if begin is None else train["rate_from"]
         groups = [
@@ -67,6 +69,7 @@ class Trainer(loop.Trainer):
         super().__init__(net, optimizer, seed=train["seed"], rate=rate, warmup=train["warmup_steps"], average=0.999, clip=train["clip"], rank=rank, device=device)
         self.checkpoint_minutes, self.size = train["checkpoint_minutes"], train["batch"]
         self.windows, self.loss = Windows(corpus, config, rows.gap, people=people), Loss(config, rows, device)
+        self.keep_strength = config["loss"]["strength"]
         self.rows, self.dev = rows, dev
         self.look_steps = train["look_steps"] if dev else None
 
@@ -75,8 +78,17 @@ class Trainer(loop.Trainer):
 
     def losses(self, batch):
         mel, mix, mu, target, labels = (part.to(self.device) for part in batch)
-        beta, heard = self.forward(mel, mix, mu)
-        return self.loss(beta, target, heard, labels)
+        beta, heard, strength = self.forward(mel, mix, mu)
+        total, parts = self.loss(beta, target, heard, labels)
+        if self.before is not None:
+            # Generators were trained with what σ̂ said before: it goes on to say that. A few windows of a batch are enough.
+            some = slice(0, max(1, self.size // 4))
+            with torch.no_grad():
+                wanted = self.before.strength(self.before(mel[some], mix[some] @ self.before.emotion.table, mu[some])[1])
+            parts["strength"] = (strength[some] - wanted).square().mean()
+            total = total + self.keep_strength * parts["strength"]
+            parts = {k: v.detach() for k, v in parts.items()} | {"total": total.detach()}
+        return total, parts
 
     def evaluate(self, folder):
         best = max((row.get("F1 L2", 0.0) for row in self.curve), default=0.0)

@@ -181,6 +181,21 @@ def test_training_begins_where_exported_weights_end(corpus, tmp_path):
         assert torch.allclose(again[name], value, atol=2e-3), name
 
 
+def test_strength_stays_what_it_was_where_training_goes_on(corpus, tmp_path):
+    config = load_config()
+    config["train"] |= dict(batch=4)
+    first = Trainer(config, corpus, stand_in())
+    first.save(tmp_path / "last.pt")
+    export(tmp_path / "last.pt", tmp_path / "eac.safetensors")
+    again = Trainer(config, corpus, stand_in(), begin=tmp_path / "eac.safetensors")
+    batch = again.batch()
+    _, parts = again.losses(batch)
+    assert parts["strength"] < 1e-4 and "strength" not in first.losses(batch)[1]
+    with torch.no_grad():
+        again.net.eac.sigma_base.mul_(-1.0)
+    assert again.losses(batch)[1]["strength"] > 10 * parts["strength"]
+
+
 def test_recordings_join_by_share_and_are_drawn_by_weight(corpus):
     people = copy.copy(corpus)
     people.mass = np.cumsum(np.where(np.arange(corpus.frames) < 100, 0.0, 1.0))
