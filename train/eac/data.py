@@ -5,7 +5,7 @@ import json
 import numpy as np
 import torch
 
-from ..speech.mel import MELS, SILENT
+from ..speech.mel import MELS, RATE, SILENT, log_mel
 from ..speech.phones import expand
 from ..speech.visemes import PHONES, TRACKS
 from .compose import compose
@@ -57,6 +57,8 @@ class Windows:
         self.frames, self.context = config["model"]["frames"], config["model"]["columns"]
         self.share = config["data"]["people"] if people else 0.0
         self.gap_row = torch.as_tensor(gap_row)
+        # White noise as loud as speech, of which any colour is made.
+        self.hiss = torch.from_numpy(log_mel(0.07 * np.random.default_rng(1).standard_normal(20 * RATE)))
 
     def batch(self, rng, size):
         """tokens (B, T, 960), emotion table weights (B, 8), mu (B,), target (B, T, 64), labels (B, T, 4)"""
@@ -148,6 +150,12 @@ class Windows:
                 noise = self.corpus.columns[rng.integers(len(self.corpus.columns)), start : start + count].float()
                 below = rng.uniform(2, 50) / 4.343 - gain[i, 0, 0]  # signal to noise ratio 2 … 50 dB
                 columns[i] = torch.logaddexp(columns[i] * 4, noise * 4 - below) / 4
+            if rng.uniform() < 0.25:
+                # A steady hiss hides closures more than anything else: 0 … 25 dB below the speech, from white to dull.
+                start = int(rng.integers(len(self.hiss) - count))
+                dull = float(rng.uniform(0, 4) * (rng.uniform() < 0.6)) * (mel / MELS - 0.3)
+                hiss = 4 * self.hiss[start : start + count] - dull - (rng.uniform(0, 25) / 4.343 - gain[i, 0, 0])
+                columns[i] = torch.logaddexp(columns[i] * 4, hiss) / 4
             if self.people and rng.uniform() < 0.2:
                 # Others in the room: one, or a babble of several; 6 … 30 dB below.
                 crowd = torch.full((count, MELS), 4 * SILENT)
