@@ -132,7 +132,7 @@ pub(super) fn run(weights: Option<&Path>, arguments: &SpeechEval) -> Result<()> 
             .map(|(name, mine)| (name.to_owned(), mean(mine.iter().flat_map(|k| gaps(own, *k)))))
             .collect(),
     };
-    // The figures took a minute: whatever cannot be written, the rest is.
+    // The figures took minutes: whatever cannot be written, the rest is.
     let shown = write!(io::stdout(), "{report}");
     if let Some(path) = &arguments.json {
         let mut json = serde_json::to_vec_pretty(&report)?;
