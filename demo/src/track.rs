@@ -25,6 +25,8 @@ use crate::frames::{Format, Writer};
 use crate::graphics::trial;
 use crate::options::BackendName;
 
+/// Time of a frame of coefficients.
+const FRAME: Duration = Duration::from_millis(1000 / MOTION_FPS as u64);
 /// A face that is out of sight for longer than this is taken to rest.
 const BRIDGED: Duration = Duration::from_millis(400);
 
@@ -139,7 +141,7 @@ impl Grid {
         write: &mut impl FnMut(&MotionFrame, bool) -> Result<(), E>,
     ) -> Result<(), E> {
         let Some(drive) = seen else { return Ok(()) };
-        while self.at() <= time {
+        while self.at() < time {
             let at = self.at();
             let bridged = self.last.as_ref().filter(|(before, _)| time - *before <= BRIDGED);
             let frame = match bridged {
@@ -147,7 +149,8 @@ impl Grid {
                     let share = at.saturating_sub(*before).as_secs_f32() / (time - *before).as_secs_f32().max(1e-6);
                     Some(Drive::between([from, from, &drive, &drive], share.clamp(0.0, 1.0)))
                 }
-                None => None,
+                // A face that comes into sight is there for the frame that it is in.
+                None => (time - at <= FRAME / 2).then(|| drive.clone()),
             };
             self.write(frame, write)?;
         }

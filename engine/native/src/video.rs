@@ -5,7 +5,7 @@
 
 use std::collections::VecDeque;
 use std::fs::File;
-use std::io::{self, BufReader, Read as _, Seek as _, SeekFrom};
+use std::io::{self, BufReader, Read, Seek, SeekFrom};
 use std::path::Path;
 use std::time::Duration;
 
@@ -21,6 +21,8 @@ const SIDE_MAX: usize = 4096;
 const SAMPLE_MAX: u64 = 32 << 20;
 /// Longest index, bytes: what `re_mp4` keeps of it grows with it. An hour at 60 frames a second has 4 MB.
 const INDEX_MAX: u64 = 64 << 20;
+/// The most samples that an index may name: two days at 60 frames a second.
+const SAMPLES_MAX: u64 = 10_000_000;
 /// Samples in a row that are damaged before a film is given up.
 const DAMAGED_MAX: u32 = 50;
 
@@ -125,14 +127,20 @@ impl VideoReader {
             return Err(other("is no file"));
         }
         let mut reader = BufReader::new(source);
-        check_boxes(&mut reader, about.len()).map_err(|what| other(&what))?;
-        reader.rewind().map_err(failed)?;
-        let mp4 = Mp4::read(&mut reader, about.len()).map_err(|error| VideoError::Damaged {
-            file: file.clone(),
-            what: format!("its index is damaged: {error}"),
+        let damaged = |what: String| VideoError::Damaged { file: file.clone(), what };
+        let index = check_boxes(&mut reader, about.len()).map_err(|fault| match fault {
+            Fault::Other(what) => other(&what),
+            Fault::Damaged => damaged("its index is damaged".to_owned()),
         })?;
+        reader.rewind().map_err(failed)?;
+        // A damaged index has led its reader round in circles.
+        let bounded = Bounded { inner: &mut reader, left: 100_000 + index / 2 };
+        let mp4 = Mp4::read(bounded, about.len()).map_err(|error| damaged(format!("its index is damaged: {error}")))?;
         let track = mp4.tracks().values().find(|track| track.kind == Some(TrackKind::Video));
-        let track = track.ok_or_else(|| other("has no pictures"))?;
+        let track = track.ok_or_else(|| {
+            let others = mp4.moov.traks.iter().any(|trak| trak.mdia.hdlr.handler_type.value == *b"vide");
+            other(if others { "has pictures in a codec that is not read here" } else { "has no pictures" })
+        })?;
         let trak = track.trak(&mp4);
         let StsdBoxContent::Avc1(avc) = &trak.mdia.minf.stbl.stsd.contents else {
             let codec = track.codec_string(&mp4).unwrap_or_else(|| "an unknown codec".to_owned());
@@ -289,9 +297,17 @@ fn keep(picture: &DecodedYUV<'_>, rgb: &mut Vec<u8>) -> Option<[usize; 2]> {
     Some([width, height])
 }
 
-/// Looks at the outermost boxes: whether this is such a file at all, and whether its index is one that fits into memory.
-fn check_boxes(reader: &mut BufReader<File>, length: u64) -> Result<(), String> {
-    let no_film = || "is no film that is known here".to_owned();
+/// Why boxes are not read.
+enum Fault {
+    /// This is no such film.
+    Other(String),
+    /// It was one.
+    Damaged,
+}
+
+/// Looks at the boxes: whether this is such a film at all, and whether its index is one that fits into memory and can be true. The index's length.
+fn check_boxes(reader: &mut BufReader<File>, length: u64) -> Result<u64, Fault> {
+    let no_film = || Fault::Other("is no film that is known here".to_owned());
     let (mut at, mut index) = (0, 0);
     while at + 8 <= length {
         let mut head = [0; 16];
@@ -306,22 +322,85 @@ fn check_boxes(reader: &mut BufReader<File>, length: u64) -> Result<(), String> 
             }
             size => size,
         };
-        let name = &head[4..8];
-        if at == 0 && !matches!(name, b"ftyp" | b"wide" | b"moov" | b"mdat" | b"free" | b"skip" | b"pnot") {
+        let name: [u8; 4] = head[4..8].try_into().unwrap_or_default();
+        if at == 0 && !matches!(&name, b"ftyp" | b"wide" | b"moov" | b"mdat" | b"free" | b"skip" | b"pnot") {
             return Err(no_film());
         }
         if size < 8 {
-            return Err(no_film());
+            return Err(Fault::Damaged);
         }
-        if matches!(name, b"moov" | b"moof") {
+        if matches!(&name, b"moov" | b"moof") {
             index += size;
-        }
-        if index > INDEX_MAX {
-            return Err("has an index of more than 64 MiB".to_owned());
+            if index > INDEX_MAX {
+                return Err(Fault::Other("has an index of more than 64 MiB".to_owned()));
+            }
+            let mut body = vec![0; size as usize - 8];
+            reader.read_exact(&mut body).map_err(|_| Fault::Damaged)?;
+            let mut samples = 0;
+            check_index(&body, &mut samples).ok_or(Fault::Damaged)?;
         }
         at = at.saturating_add(size);
     }
-    Ok(())
+    Ok(index)
+}
+
+/// Whether each box of an index lies in its parent, and all tables together name so many samples as can be.
+fn check_index(mut boxes: &[u8], samples: &mut u64) -> Option<()> {
+    let number = |bytes: &[u8], at: usize| Some(u32::from_be_bytes(bytes.get(at..at + 4)?.try_into().ok()?));
+    // A few bytes at the end of a parent are padding.
+    while boxes.len() >= 8 {
+        let size = number(boxes, 0)? as usize;
+        if size < 8 || size > boxes.len() {
+            return None;
+        }
+        let (this, rest) = boxes.split_at(size);
+        let body = &this[8..];
+        match &this[4..8] {
+            b"trak" | b"mdia" | b"minf" | b"stbl" | b"dinf" | b"edts" | b"mvex" | b"traf" => {
+                check_index(body, samples)?
+            }
+            b"stsz" => *samples += u64::from(number(body, 8)?),
+            b"trun" => *samples += u64::from(number(body, 4)?),
+            b"stts" | b"ctts" => {
+                let runs = body.get(8..)?.chunks_exact(8).take(number(body, 4)? as usize);
+                *samples += runs.map(|run| u64::from(number(run, 0).unwrap_or(0))).sum::<u64>();
+            }
+            _ => {}
+        }
+        // Each track names its samples in up to three tables.
+        if *samples > 3 * SAMPLES_MAX {
+            return None;
+        }
+        boxes = rest;
+    }
+    Some(())
+}
+
+/// A reader that gives up after so many calls.
+struct Bounded<'a> {
+    inner: &'a mut BufReader<File>,
+    left: u64,
+}
+
+impl Bounded<'_> {
+    fn count(&mut self) -> io::Result<()> {
+        self.left = self.left.checked_sub(1).ok_or_else(|| io::Error::other("it leads round in circles"))?;
+        Ok(())
+    }
+}
+
+impl Read for Bounded<'_> {
+    fn read(&mut self, to: &mut [u8]) -> io::Result<usize> {
+        self.count()?;
+        self.inner.read(to)
+    }
+}
+
+impl Seek for Bounded<'_> {
+    fn seek(&mut self, to: SeekFrom) -> io::Result<u64> {
+        self.count()?;
+        self.inner.seek(to)
+    }
 }
 
 impl Turn {
