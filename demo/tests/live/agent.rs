@@ -35,7 +35,7 @@ fn ended(agent: &mut Channel) -> i64 {
     agent.wait("spoken")["position_ms"].as_i64().unwrap()
 }
 
-fn close_code(agent: &mut Channel) -> CloseCode {
+pub(crate) fn close_code(agent: &mut Channel) -> CloseCode {
     loop {
         match agent.0.read() {
             Ok(Message::Close(frame)) => return frame.expect("a reason").code,

@@ -26,9 +26,9 @@ pub struct SpeechToMotion {
     samples: u64,
     pcm: Vec<f32>,
     ready: VecDeque<MotionFrame>,
-    /// Time spent on resampling, a frame of motion.
+    /// Time spent on resampling and on sound that decides no frame, which is the motion model's front-end, a frame of motion.
     pub hearing: StageTimes,
-    /// Time spent on what the motion model does, its front-end included, a frame of motion.
+    /// Time spent on the piece of sound that decides a frame, which is the motion model's network, a frame of motion.
     pub moving: StageTimes,
     /// Both since the last frame.
     spent: [Duration; 2],
@@ -132,7 +132,7 @@ impl SpeechToMotion {
                 decided = true;
                 tween.push(frame, ready);
             })?;
-            lap(&mut spent[1]);
+            lap(&mut spent[usize::from(decided)]);
             if decided {
                 hearing.record(std::mem::take(&mut spent[0]));
                 moving.record(std::mem::take(&mut spent[1]));

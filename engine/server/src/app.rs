@@ -12,6 +12,8 @@ use crate::transport::Transport;
 
 /// Offers that are being answered at one time; a browser needs one.
 const OFFERS: usize = 8;
+/// Cameras at one time.
+pub(crate) const CAMERAS: usize = 4;
 
 /// See the module's text.
 #[derive(Clone)]
@@ -19,6 +21,7 @@ pub(crate) struct App {
     pub(crate) rooms: Arc<Rooms>,
     pub(crate) transport: Arc<Transport>,
     pub(crate) offers: Arc<Semaphore>,
+    pub(crate) cameras: Arc<Semaphore>,
     pub(crate) speech: Arc<Shared>,
     pub(crate) desk: Arc<Desk>,
     pub(crate) page: Page,
@@ -26,8 +29,8 @@ pub(crate) struct App {
 
 impl App {
     pub(crate) fn new(rooms: Arc<Rooms>, transport: Transport, page: Page) -> Self {
-        let (transport, offers) = (Arc::new(transport), Arc::new(Semaphore::new(OFFERS)));
+        let [offers, cameras] = [OFFERS, CAMERAS].map(|places| Arc::new(Semaphore::new(places)));
         let desk = Arc::new(Desk::new(Arc::clone(rooms.studio())));
-        Self { rooms, transport, offers, speech: Arc::default(), desk, page }
+        Self { rooms, transport: Arc::new(transport), offers, cameras, speech: Arc::default(), desk, page }
     }
 }

@@ -12,10 +12,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use axum::extract::ws::rejection::WebSocketUpgradeRejection;
-use axum::extract::ws::{CloseFrame, Message, WebSocket, WebSocketUpgrade, close_code};
+use axum::extract::ws::{CloseFrame, Message, WebSocket, close_code};
 use axum::extract::{Extension, State};
-use axum::http::StatusCode;
 use axum::response::Response;
 use serde_json::{Value, json};
 use tokio::sync::mpsc::{self, Sender};
@@ -25,11 +23,11 @@ use vultus::session::{CLOCK_RATE, FRAME_SAMPLES, SessionFrame};
 use vultus_native::stream::live::{DriveSink, Sink, Wish};
 
 use crate::app::App;
-use crate::guard::PROTOCOL;
 use crate::lines::Line;
 use crate::refusal::Refusal;
 use crate::rooms::{Hold, RoomEvent};
 use crate::signal::{WishQuery, bad_query};
+use crate::websocket::{self, PING, STALLED, VANISHED};
 
 /// Frames that may wait for a client.
 const WAITING: usize = MOTION_FPS as usize;
@@ -37,26 +35,19 @@ const WAITING: usize = MOTION_FPS as usize;
 const MESSAGE: usize = 4096;
 /// Messages of a client between two pings: its pongs, and pings of its own.
 const MESSAGES: u32 = 100;
-/// How often a client is asked whether it is still there, and how long it may say nothing.
-const PING: Duration = Duration::from_secs(5);
-const VANISHED: Duration = Duration::from_secs(20);
-/// A client that takes no message for this long is cut.
-const STALLED: Duration = Duration::from_secs(10);
 
 pub(crate) async fn drive(
     State(app): State<App>,
     Extension(line): Extension<Arc<Line>>,
     wish: WishQuery,
-    upgrade: Result<WebSocketUpgrade, WebSocketUpgradeRejection>,
+    request: websocket::Request,
 ) -> Result<Response, Refusal> {
     let axum::extract::Query(wish) = wish.map_err(bad_query)?;
-    let upgrade = upgrade.map_err(|_| {
-        Refusal::new(StatusCode::UPGRADE_REQUIRED, "this address is for WebSockets; ask with Upgrade: websocket")
-    })?;
+    let upgrade = websocket::asked(request)?;
     let room = wish.room(&app.rooms).await?;
     let names = app.rooms.studio().expressions().to_vec();
     let busy = line.occupy();
-    Ok(upgrade.protocols([PROTOCOL]).max_message_size(MESSAGE).on_upgrade(move |socket| async move {
+    Ok(upgrade.max_message_size(MESSAGE).on_upgrade(move |socket| async move {
         // A client that went away has nothing more to be told.
         let mut socket = socket;
         let reason = match serve(&mut socket, room, &names).await {

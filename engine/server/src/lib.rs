@@ -67,6 +67,7 @@ mod stats;
 mod studio;
 mod token;
 pub mod transport;
+mod websocket;
 
 /// In whose words addresses of the program's own are written.
 pub use axum;

@@ -1,20 +1,19 @@
 //! `/v1/mirror`: a camera drives a session's face.
 //!
 //! A client sends pictures of itself, each a JPEG in a binary message; what is seen in them moves the face until they end. Whose the lips are, the voice's or the
-//! camera's, it says as JSON. A picture is looked at on a thread of the client's own, which is busy for about 15 ms.
+//! camera's, it says as JSON. A picture is looked at on a thread of the client's own; 25 a second keep three quarters of a core busy
+//! (FIGURES.md).
 //!
 //! | queue | capacity | when full |
 //! |---|---|---|
 //! | pictures that wait to be looked at | 1 | the older one gives way, and is counted |
 //! | clients with a camera | [`CAMERAS`] in a server | 503 |
 
-use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread;
-use std::time::Duration;
 
-use axum::extract::ws::rejection::WebSocketUpgradeRejection;
-use axum::extract::ws::{CloseFrame, Message, WebSocket, WebSocketUpgrade, close_code};
+use axum::extract::ws::{CloseFrame, Message, WebSocket, close_code};
 use axum::extract::{Extension, State};
 use axum::http::StatusCode;
 use axum::response::Response;
@@ -25,15 +24,13 @@ use tokio::time::{Instant, interval, timeout};
 use vultus::motion::{Lips, Mirror};
 use vultus_native::seeing::{Looker, Seen};
 
-use crate::app::App;
-use crate::guard::PROTOCOL;
+use crate::app::{App, CAMERAS};
 use crate::lines::Line;
 use crate::refusal::Refusal;
 use crate::rooms::{Hold, RoomEvent};
 use crate::signal::{WishQuery, bad_query};
+use crate::websocket::{self, LINGER, PING, STALLED, VANISHED};
 
-/// Cameras at one time: each takes a third of a core.
-const CAMERAS: usize = 4;
 /// Longest picture, bytes, and longest side, pixels.
 const PICTURE: usize = 1 << 20;
 const SIDE: u32 = 1920;
@@ -41,41 +38,16 @@ const SIDE: u32 = 1920;
 const BROKEN: u32 = 25;
 /// What is told of pictures that were looked at waits for a client that does not read; beyond this it is left out.
 const TOLD: usize = 8;
-/// How often a client is asked whether it is still there, and how long it may say nothing.
-const PING: Duration = Duration::from_secs(5);
-const VANISHED: Duration = Duration::from_secs(20);
-/// A client that takes no message for this long is cut.
-const STALLED: Duration = Duration::from_secs(10);
-
-static OPEN: AtomicUsize = AtomicUsize::new(0);
-
-/// One of the places for cameras; given back when dropped.
-struct Place;
-
-impl Place {
-    fn take() -> Option<Self> {
-        let more = |open| (open < CAMERAS).then_some(open + 1);
-        OPEN.fetch_update(Ordering::AcqRel, Ordering::Acquire, more).ok().map(|_| Self)
-    }
-}
-
-impl Drop for Place {
-    fn drop(&mut self) {
-        OPEN.fetch_sub(1, Ordering::AcqRel);
-    }
-}
 
 pub(crate) async fn mirror(
     State(app): State<App>,
     Extension(line): Extension<Arc<Line>>,
     wish: WishQuery,
-    upgrade: Result<WebSocketUpgrade, WebSocketUpgradeRejection>,
+    request: websocket::Request,
 ) -> Result<Response, Refusal> {
     let axum::extract::Query(wish) = wish.map_err(bad_query)?;
-    let upgrade = upgrade.map_err(|_| {
-        Refusal::new(StatusCode::UPGRADE_REQUIRED, "this address is for WebSockets; ask with Upgrade: websocket")
-    })?;
-    let place = Place::take().ok_or_else(|| {
+    let upgrade = websocket::asked(request)?;
+    let place = Arc::clone(&app.cameras).try_acquire_owned().map_err(|_| {
         let sentence = format!("{CAMERAS} cameras are on already; try again later");
         Refusal::later(StatusCode::SERVICE_UNAVAILABLE, sentence, 10)
     })?;
@@ -85,10 +57,11 @@ pub(crate) async fn mirror(
     let looker = tokio::task::spawn_blocking(move || studio.looker()).await;
     let looker = looker.map_err(|error| failed(error.into()))?.map_err(failed)?;
     let busy = line.occupy();
-    Ok(upgrade.protocols([PROTOCOL]).max_message_size(PICTURE).on_upgrade(move |mut socket| async move {
+    Ok(upgrade.max_message_size(PICTURE).on_upgrade(move |mut socket| async move {
         if let Err(Over(Some((code, reason)))) = serve(&mut socket, room, looker).await {
             let close = Message::Close(Some(CloseFrame { code, reason: reason.into() }));
             let _ = timeout(STALLED, socket.send(close)).await;
+            tokio::time::sleep(LINGER).await;
         }
         drop((busy, place));
     }))
@@ -104,15 +77,15 @@ impl Over {
 }
 
 impl From<axum::Error> for Over {
-    fn from(_: axum::Error) -> Self {
-        Self(None)
+    fn from(error: axum::Error) -> Self {
+        Self(websocket::fault(error, "send smaller pictures"))
     }
 }
 
 /// What a client says.
 #[derive(Deserialize)]
 #[serde(tag = "type", rename_all = "snake_case", deny_unknown_fields)]
-enum Wish {
+enum Order {
     /// Whose the lips are.
     Lips { lips: Whose },
     /// The face looks straight ahead and is at rest: what is seen now is its neutral.
@@ -218,9 +191,9 @@ async fn serve(socket: &mut WebSocket, room: Hold, looker: Looker) -> Result<(),
                 match message.ok_or(Over(None))?? {
                     Message::Binary(picture) => sight.desk.put(picture),
                     Message::Text(text) => match serde_json::from_str(&text) {
-                        Ok(Wish::Lips { lips: Whose::Voice }) => sight.mirror.set_lips(Lips::Voice),
-                        Ok(Wish::Lips { lips: Whose::Camera }) => sight.mirror.set_lips(Lips::Camera),
-                        Ok(Wish::Calibrate) => sight.desk.slot().calibrate = true,
+                        Ok(Order::Lips { lips: Whose::Voice }) => sight.mirror.set_lips(Lips::Voice),
+                        Ok(Order::Lips { lips: Whose::Camera }) => sight.mirror.set_lips(Lips::Camera),
+                        Ok(Order::Calibrate) => sight.desk.slot().calibrate = true,
                         Err(error) => {
                             send(socket, &json!({ "type": "error", "error": format!("the message is not understood: {error}") })).await?;
                         }

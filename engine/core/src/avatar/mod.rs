@@ -9,4 +9,5 @@ mod picture;
 
 pub use format::{ALBEDO, AvatarError, AvatarFile, EXPRESSION, IDENTITY, LIGHT, Matte, POSE, Portrait};
 pub use origin::{Framing, Origin};
+pub(crate) use picture::srgb_to_linear;
 pub use picture::{Png, SIDE_MAX};

@@ -103,6 +103,12 @@ fn unreadable(error: png::DecodingError) -> String {
     format!("cannot be read as a PNG ({error}); save it again")
 }
 
+/// Linear light, 0 to 1, of a byte of an sRGB picture (IEC 61966-2-1).
+pub(crate) fn srgb_to_linear(byte: u8) -> f32 {
+    let s = f64::from(byte) / 255.0;
+    (if s <= 0.04045 { s / 12.92 } else { ((s + 0.055) / 1.055).powf(2.4) }) as f32
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -17,7 +17,7 @@ mod tables;
 
 pub use model::{ARKIT, FaceModel, Mask, Region};
 pub use placement::{Light, Placement};
-pub(crate) use placement::{angles, rotation, shift};
+pub(crate) use placement::{angles, harmonics, rotation, shift};
 pub use points::Points;
 pub use raster::{NONE, Raster, record_raster};
 pub use record::{FaceTensors, MOTION, Shading, record, record_shading};

@@ -108,6 +108,21 @@ impl Light {
     }
 }
 
+/// Real spherical harmonics of a unit normal in camera space: Y00, Y1-1, Y10, Y11, Y2-2, Y2-1, Y20, Y21, Y22.
+pub(crate) fn harmonics([x, y, z]: [f32; 3]) -> [f32; 9] {
+    [
+        0.282_095,
+        0.488_603 * y,
+        0.488_603 * z,
+        0.488_603 * x,
+        1.092_548 * x * y,
+        1.092_548 * y * z,
+        0.315_392 * (3.0 * z * z - 1.0),
+        1.092_548 * x * z,
+        0.546_274 * (x * x - y * y),
+    ]
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -6,9 +6,9 @@ use nalgebra::{Cholesky, DMatrix, DVector};
 
 use super::Fit;
 use super::gram::{dot, gram};
-use crate::avatar::{ALBEDO, LIGHT, Matte, Portrait};
+use crate::avatar::{ALBEDO, LIGHT, Matte, Portrait, srgb_to_linear};
 use crate::compute::{Bindings, Compute, ComputeError, PlanBuilder};
-use crate::face::{self, FaceModel, Light, MOTION, Mask, NONE, Region};
+use crate::face::{self, FaceModel, Light, MOTION, Mask, NONE, Region, harmonics};
 
 /// Side of the raster on which skin is looked for, at most.
 const RASTER: usize = 384;
@@ -36,7 +36,7 @@ const FARTHEST: f64 = 5.0;
 
 /// A pixel of skin.
 struct Skin {
-    normal: [f64; 3],
+    normal: [f32; 3],
     colour: [f64; 3],
     corners: [usize; 3],
     weights: [f64; 3],
@@ -100,7 +100,7 @@ fn skin(model: &FaceModel, fit: &Fit, portrait: &Portrait, matte: Option<&Matte>
             continue;
         }
         let Some(colour) = colour(portrait, matte, k, size) else { continue };
-        let normal = normal.map(|v| f64::from(v / length));
+        let normal = normal.map(|v| v / length);
         all.push(Skin { normal, colour, corners, weights: weights.map(f64::from) });
     }
     Ok(thinned(all, 2 * PIXELS))
@@ -119,16 +119,11 @@ fn colour(portrait: &Portrait, matte: Option<&Matte>, k: usize, size: usize) -> 
             if matte.is_some_and(|matte| matte.alpha[at] < PERSON) {
                 return None;
             }
-            (0..3).for_each(|c| sum[c] += linear(portrait.rgb[3 * at + c]));
+            (0..3).for_each(|c| sum[c] += f64::from(srgb_to_linear(portrait.rgb[3 * at + c])));
             count += 1.0;
         }
     }
     Some(sum.map(|v| v / count))
-}
-
-fn linear(byte: u8) -> f64 {
-    let s = f64::from(byte) / 255.0;
-    if s <= 0.04045 { s / 12.92 } else { ((s + 0.055) / 1.055).powf(2.4) }
 }
 
 /// Every so manyth, so that few enough are left.
@@ -172,7 +167,7 @@ fn solve(model: &FaceModel, skin: &[Skin]) -> Option<(Vec<f64>, Vec<f64>)> {
     let plain = at(&model.albedo_mean);
     let paint: Vec<Vec<f64>> = model.albedo.chunks_exact(model.vertices()).map(at).collect();
     let target: Vec<f64> = (0..3).flat_map(|c| skin.iter().map(move |s| s.colour[c])).collect();
-    let bands: Vec<[f64; BANDS]> = skin.iter().map(|s| harmonics(s.normal)).collect();
+    let bands: Vec<[f64; BANDS]> = skin.iter().map(|s| harmonics(s.normal).map(f64::from)).collect();
     let mean = target.iter().sum::<f64>() / rows as f64;
 
     // Dark skin in bright light and light skin in dim light look alike: the median colour says which it is.
@@ -263,21 +258,6 @@ fn harmonic_light(bands: &[[f64; BANDS]], albedo: &[f64], target: &[f64]) -> Opt
     Some(light)
 }
 
-/// Real spherical harmonics of a unit normal: Y00, Y1-1, Y10, Y11, Y2-2, Y2-1, Y20, Y21, Y22.
-fn harmonics([x, y, z]: [f64; 3]) -> [f64; BANDS] {
-    [
-        0.282_095,
-        0.488_603 * y,
-        0.488_603 * z,
-        0.488_603 * x,
-        1.092_548 * x * y,
-        1.092_548 * y * z,
-        0.315_392 * (3.0 * z * z - 1.0),
-        1.092_548 * x * z,
-        0.546_274 * (x * x - y * y),
-    ]
-}
-
 /// 0 of nothing.
 fn median(values: impl Iterator<Item = f64>) -> f64 {
     let mut all: Vec<f64> = values.collect();
@@ -312,7 +292,7 @@ mod tests {
             let y = harmonics(s.normal);
             (0..3)
                 .map(|c| {
-                    let light = (0..BANDS).map(|i| y[i] * f64::from(gamma[3 * i + c])).sum::<f64>().max(0.0);
+                    let light = (0..BANDS).map(|i| f64::from(y[i]) * f64::from(gamma[3 * i + c])).sum::<f64>().max(0.0);
                     let paint = (0..3).map(|k| s.weights[k] * f64::from(albedo[s.corners[k]][c])).sum::<f64>();
                     (paint * light - s.colour[c]).powi(2)
                 })

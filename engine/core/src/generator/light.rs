@@ -5,7 +5,7 @@ use vultus_shaders::cpu::vertex_look::shade;
 use super::picture::Layers;
 use super::seen::SourceFace;
 use super::zones::Zones;
-use crate::face::{FaceModel, Mask};
+use crate::face::{FaceModel, Mask, harmonics};
 
 /// Words of the light: nine coefficients and a floor.
 pub(super) const HARMONICS: usize = 10;
@@ -41,7 +41,7 @@ impl SkinLight {
             }
             let n = [0, 1, 2].map(|c| mean(&|v| face.normals[v][c]));
             let l = (n[0] * n[0] + n[1] * n[1] + n[2] * n[2]).sqrt().max(1e-6);
-            samples.push((basis(n.map(|c| c / l)), layers.whole[k]));
+            samples.push((harmonics(n.map(|c| c / l)), layers.whole[k]));
         }
         if samples.len() < 50 {
             let mean = [0.35, 0.25, 0.2];
@@ -86,20 +86,6 @@ impl SkinLight {
         let skin = [0, 1, 2].map(|i| median(good().map(|c| c[i])));
         Self { harmonics, shade: face.normals.iter().map(|n| shade(&harmonics, *n)).collect(), skin }
     }
-}
-
-fn basis([x, y, z]: [f32; 3]) -> [f32; 9] {
-    [
-        0.282_095,
-        0.488_603 * y,
-        0.488_603 * z,
-        0.488_603 * x,
-        1.092_548 * x * y,
-        1.092_548 * y * z,
-        0.315_392 * (3.0 * z * z - 1.0),
-        1.092_548 * x * z,
-        0.546_274 * (x * x - y * y),
-    ]
 }
 
 /// Median; 0 for nothing.

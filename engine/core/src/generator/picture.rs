@@ -1,6 +1,6 @@
 //! The portrait's pictures at the generator's size, in linear light: the person premultiplied by the matte, and the background without them.
 
-use crate::avatar::AvatarFile;
+use crate::avatar::{AvatarFile, srgb_to_linear};
 
 /// The two layers of a portrait, S × S.
 #[derive(Clone, Debug)]
@@ -66,11 +66,6 @@ pub(super) fn sample<const N: usize>(from: &[[f32; N]], size: usize, at: [f32; 2
         let low = from[k + size][c] * (1.0 - t[0]) + from[k + size + 1][c] * t[0];
         top * (1.0 - t[1]) + low * t[1]
     })
-}
-
-pub(super) fn srgb_to_linear(byte: u8) -> f32 {
-    let s = f64::from(byte) / 255.0;
-    (if s <= 0.04045 { s / 12.92 } else { ((s + 0.055) / 1.055).powf(2.4) }) as f32
 }
 
 /// Separable bicubic resampling of a square picture; when it shrinks, the kernel widens, so that nothing aliases.

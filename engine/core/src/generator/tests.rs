@@ -1,9 +1,9 @@
 //! The whole generator with what is shipped.
 
 use super::hef::HefWeights;
-use super::picture::{Layers, srgb_to_linear};
+use super::picture::Layers;
 use super::{Generator, Method, OutputFormat, PortraitGenerator, Recording};
-use crate::avatar::AvatarFile;
+use crate::avatar::{AvatarFile, srgb_to_linear};
 use crate::compute::Compute;
 use crate::drive::Drive;
 use crate::face::FaceModel;

@@ -409,7 +409,7 @@ impl Session {
         SessionCounts { microphone_dropped: self.microphone.dropped(), ..self.counts }
     }
 
-    /// Times since the last call: sound waiting for the clock (per 5 ms), mel columns and motion network (per frame).
+    /// Times since the last call: sound waiting for the clock (per 5 ms), the motion model's front-end and its network (per frame).
     pub fn take_times(&mut self) -> [StageTimes; 3] {
         [&mut self.capture, &mut self.speech.hearing, &mut self.speech.moving].map(std::mem::take)
     }

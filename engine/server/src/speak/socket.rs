@@ -6,17 +6,14 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::extract::rejection::QueryRejection;
-use axum::extract::ws::rejection::WebSocketUpgradeRejection;
-use axum::extract::ws::{CloseFrame, Message, WebSocket, WebSocketUpgrade, close_code};
+use axum::extract::ws::{CloseFrame, Message, WebSocket, close_code};
 use axum::extract::{Extension, Query, State};
-use axum::http::StatusCode;
 use axum::response::Response;
 use serde::Deserialize;
 use serde_json::{Value, json};
 use tokio::sync::broadcast::error::RecvError;
 use tokio::task::JoinHandle;
 use tokio::time::{Instant, MissedTickBehavior, interval};
-use tungstenite::error::CapacityError;
 use vultus_native::Notices;
 use vultus_native::audio::stream::{CHANNELS_MAX, Promise, RATES, SampleFormat};
 use vultus_native::stream::live;
@@ -26,25 +23,17 @@ use super::control::{self, Change};
 use super::shared::{MESSAGE, SMALL_MESSAGE};
 use super::talk::{Close, Effect, Floor, Talk, error_message};
 use crate::app::App;
-use crate::guard::PROTOCOL;
 use crate::lines::Line;
 use crate::refusal::Refusal;
 use crate::rooms::{Hold, RoomEvent};
 use crate::signal::{self, Wish};
+use crate::websocket::{self, LINGER, PING, STALLED, VANISHED};
 
 /// Bytes of a message that are read at a time, before other tasks get their turn: a few milliseconds.
 const PIECE: usize = 1 << 19;
 /// How often the backlog is looked after, and how often figures are sent.
 const TICK: Duration = Duration::from_millis(20);
 const STATS: Duration = Duration::from_secs(1);
-/// How often a client is asked whether it is still there, and how long it may say nothing.
-const PING: Duration = Duration::from_secs(5);
-const VANISHED: Duration = Duration::from_secs(20);
-/// A client that takes no message for this long is cut.
-const STALLED: Duration = Duration::from_secs(10);
-/// A socket that is closed with a message half read stays open for so long: were it shut at once, the client's system would throw away
-/// what the client has not read, the reason of the close.
-const LINGER: Duration = Duration::from_secs(1);
 
 /// What a query may say about the sound.
 #[derive(Debug, Default, Deserialize)]
@@ -85,12 +74,10 @@ pub(crate) async fn speak(
     Extension(line): Extension<Arc<Line>>,
     wish: Result<Query<Wish>, QueryRejection>,
     sound: Result<Query<Sound>, QueryRejection>,
-    upgrade: Result<WebSocketUpgrade, WebSocketUpgradeRejection>,
+    request: websocket::Request,
 ) -> Result<Response, Refusal> {
     let (Query(wish), Query(sound)) = (wish.map_err(signal::bad_query)?, sound.map_err(signal::bad_query)?);
-    let upgrade = upgrade.map_err(|_| {
-        Refusal::new(StatusCode::UPGRADE_REQUIRED, "this address is for WebSockets; ask with Upgrade: websocket")
-    })?;
+    let upgrade = websocket::asked(request)?;
     let promise = sound.promise()?;
     let room = wish.room(&app.rooms).await?;
     let busy = line.occupy();
@@ -98,7 +85,7 @@ pub(crate) async fn speak(
     let message = if large.is_some() { MESSAGE } else { SMALL_MESSAGE };
     let talk = Talk::new(promise, Arc::clone(app.speech.store()));
     let notices = app.rooms.notices().clone();
-    Ok(upgrade.protocols([PROTOCOL]).max_message_size(message).on_upgrade(move |socket| async move {
+    Ok(upgrade.max_message_size(message).on_upgrade(move |socket| async move {
         let known = room.live().map_or(0, |live| live.interrupts());
         Channel { socket, room, notices, talk, known, message, changing: None, next: None }.serve().await;
         drop((busy, large));
@@ -151,15 +138,9 @@ impl Over {
 
 impl From<axum::Error> for Over {
     fn from(error: axum::Error) -> Self {
-        use tungstenite::Error;
-        match error.into_inner().downcast_ref() {
-            Some(Error::Capacity(CapacityError::MessageTooLong { max_size, .. })) => {
-                let sentence = format!("a message may have {} KiB; send sound in smaller pieces", max_size >> 10);
-                Self::told(close_code::SIZE, sentence)
-            }
-            Some(Error::Utf8(_)) => Self::told(close_code::INVALID, "a text message is no text"),
-            Some(Error::Protocol(error)) => Self::told(close_code::PROTOCOL, error.to_string()),
-            _ => Self(None),
+        match websocket::fault(error, "send sound in smaller pieces") {
+            Some((code, sentence)) => Self::told(code, sentence),
+            None => Self(None),
         }
     }
 }
