@@ -125,9 +125,14 @@ impl Serve {
         if !(0.0..100.0).contains(&self.simulate_loss) {
             bail!("a loss of {} per cent is out of range; give one from 0 to below 100", self.simulate_loss);
         }
-        let (token, notes) = self.token()?;
+        let (token, mut notes) = self.token()?;
         let microphone = |name: &String| SourceOptions::Microphone(Some(name.clone()).filter(|name| !name.is_empty()));
         let repeat = self.repeat.clone().map(SourceOptions::Loop);
+        if self.mic.is_none() && self.repeat.is_none() && (self.emotion != "neutral" || self.intensity != 1.0) {
+            notes.push(
+                "--emotion and --intensity are for --mic and --loop; the page and agents say their own".to_owned(),
+            );
+        }
         let studio = StudioOptions {
             weights: weights.map(Path::to_owned),
             backend: self.backend.into(),

@@ -45,6 +45,18 @@ pub(crate) fn close_code(agent: &mut Channel) -> CloseCode {
     }
 }
 
+#[cfg(unix)]
+#[test]
+fn a_server_that_is_stopped_says_so() {
+    let mut server = Server::start(&[]);
+    let mut sockets = ["/v1/speak", "/v1/drive", "/v1/mirror"].map(|path| server.socket(path));
+    sockets.iter_mut().for_each(|socket| {
+        socket.wait("ready");
+    });
+    server.end();
+    sockets.iter_mut().for_each(|socket| assert_eq!(close_code(socket), CloseCode::Away));
+}
+
 #[test]
 fn chunks_of_any_size_and_whole_files_are_said() {
     let server = Server::start(&[]);

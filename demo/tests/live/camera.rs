@@ -1,6 +1,7 @@
 //! A camera drives a session's face.
 
-use std::io::Cursor;
+use std::io::{BufRead as _, BufReader, Cursor};
+use std::process::{Command, Stdio};
 
 use image::{ImageFormat, Rgb, RgbImage};
 use serde_json::json;
@@ -9,6 +10,7 @@ use tungstenite::protocol::frame::coding::CloseCode;
 use vultus_native::assets::Assets;
 
 use crate::agent::close_code;
+use crate::clients;
 use crate::server::{Channel, Server};
 
 /// The portrait of an avatar in the middle of a larger picture, turned clockwise by so many radians, as JPEG.
@@ -30,7 +32,7 @@ fn picture(turn: f32) -> Vec<u8> {
 }
 
 fn mirror(server: &Server, query: &str) -> Channel {
-    Channel(tungstenite::connect(format!("ws://{}/v1/mirror?{query}", server.address)).unwrap().0)
+    server.socket(&format!("/v1/mirror?{query}"))
 }
 
 /// Shows a picture, and waits until it was looked at.
@@ -42,7 +44,7 @@ fn show(camera: &mut Channel, picture: &[u8]) -> serde_json::Value {
 #[test]
 fn a_head_that_tilts_before_the_camera_tilts_in_the_session() {
     let server = Server::start(&["--generator", "warp"]);
-    let mut face = Channel(tungstenite::connect(format!("ws://{}/v1/drive", server.address)).unwrap().0);
+    let mut face = server.socket("/v1/drive");
     let session = format!("session={}", face.wait("ready")["session"].as_str().unwrap());
     let mut camera = mirror(&server, &session);
     assert_eq!(camera.wait("ready")["side_max"], 1920);
@@ -83,6 +85,40 @@ fn a_head_that_tilts_before_the_camera_tilts_in_the_session() {
     again.wait("ready");
     again.0.send(Message::Binary(vec![7; 2 << 20].into())).ok();
     assert_eq!(close_code(&mut again), CloseCode::Size, "a picture of 2 MiB");
+}
+
+/// By a client that is not ours, which encodes H.264.
+#[test]
+fn a_whip_publishers_camera_moves_the_face() {
+    let server = Server::start(&["--generator", "warp"]);
+    let folder = tempfile::tempdir().unwrap();
+    let [upright, tilted] = [("upright.jpg", 0.0), ("tilted.jpg", 0.2)].map(|(name, turn)| {
+        let path = folder.path().join(name);
+        std::fs::write(&path, picture(turn)).unwrap();
+        path
+    });
+    let mut publisher = Command::new(clients::folder().join(".venv/bin/python"))
+        .arg(clients::folder().join("aiortc_camera.py"))
+        .arg(format!("http://{}", server.address))
+        .args([&upright, &tilted])
+        .arg("12")
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut said = BufReader::new(publisher.stdout.take().unwrap()).lines();
+    let mut line = || serde_json::from_str::<serde_json::Value>(&said.next().unwrap().unwrap()).unwrap();
+    let session = line()["session"].as_str().unwrap().to_owned();
+    let mut face = server.socket(&format!("/v1/drive?session={session}"));
+    // Where it ends up; a slow machine sees less of the tilted head, and a camera's face is let go some time after its last picture.
+    let mut farthest = 0.0f64;
+    for _ in 0..275 {
+        let roll = face.wait("frame")["pose"][2].as_f64().unwrap();
+        farthest = if roll.abs() > farthest.abs() { roll } else { farthest };
+    }
+    let end = line();
+    assert_eq!((&end["state"], &end["ended"]), (&json!("connected"), &json!(200)), "{end}");
+    assert!((0.12..0.28).contains(&farthest.abs()), "the head tilts by {farthest}");
+    assert!(publisher.wait().unwrap().success());
 }
 
 fn picture_of_nothing() -> Vec<u8> {

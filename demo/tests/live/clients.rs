@@ -1,4 +1,4 @@
-//! Clients that are not ours, in Python, against the program as it is: aiortc and GStreamer. `./test` installs them.
+//! Clients that are not ours, in Python, against the program as it is: aiortc and GStreamer. `./test` installs them. (aiortc's camera is among the tests of cameras.)
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
@@ -12,7 +12,7 @@ const CALL: u32 = 60;
 /// Seconds for which GStreamer watches.
 const WATCH: u32 = 12;
 
-fn folder() -> PathBuf {
+pub(crate) fn folder() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/clients")
 }
 

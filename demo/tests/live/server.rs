@@ -7,7 +7,6 @@ use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use serde_json::Value;
-use tungstenite::client::IntoClientRequest as _;
 use tungstenite::stream::MaybeTlsStream;
 use tungstenite::{Message, WebSocket};
 use ureq::http::Response;
@@ -109,8 +108,16 @@ impl Server {
     }
 
     pub(crate) fn try_speak(&self, query: &str) -> Result<Channel, tungstenite::Error> {
-        let request = format!("ws://{}/v1/speak?{query}", self.address).into_client_request()?;
-        let (socket, _) = tungstenite::connect(request)?;
+        self.try_socket(&format!("/v1/speak?{query}"))
+    }
+
+    /// A WebSocket on this address.
+    pub(crate) fn socket(&self, path: &str) -> Channel {
+        self.try_socket(path).unwrap_or_else(|error| panic!("{path}: {error}"))
+    }
+
+    fn try_socket(&self, path: &str) -> Result<Channel, tungstenite::Error> {
+        let (socket, _) = tungstenite::connect(format!("ws://{}{path}", self.address))?;
         let MaybeTlsStream::Plain(stream) = socket.get_ref() else { panic!("loopback is plain") };
         stream.set_read_timeout(Some(Duration::from_secs(60))).unwrap();
         Ok(Channel(socket))

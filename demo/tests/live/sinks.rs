@@ -10,8 +10,7 @@ use tungstenite::client::IntoClientRequest as _;
 use crate::server::{Channel, Server, eventually};
 
 fn drive(server: &Server, query: &str) -> Channel {
-    let (socket, _) = tungstenite::connect(format!("ws://{}/v1/drive?{query}", server.address)).unwrap();
-    Channel(socket)
+    server.socket(&format!("/v1/drive?{query}"))
 }
 
 #[test]

@@ -13,6 +13,9 @@ use vultus::track::{Detector, Mesh, Picture, Range, TrackError, Tracker};
 
 use crate::assets::{AssetError, Assets};
 
+/// Longest side of a live camera's pictures, pixels.
+pub const SIDE: usize = 1920;
+
 /// Why nothing can be seen.
 #[derive(Debug, Error)]
 #[non_exhaustive]
@@ -30,14 +33,12 @@ pub enum SeeError {
     #[error("a picture is no JPEG that can be decoded: {0}")]
     Picture(#[from] image::ImageError),
     /// A picture that is too large.
-    #[error("a picture has {width} × {height} pixels; send at most {most} a side")]
+    #[error("a picture has {width} × {height} pixels; send at most {SIDE} a side")]
     Size {
         /// Its width in pixels.
         width: u32,
         /// Its height.
         height: u32,
-        /// The most of either.
-        most: u32,
     },
 }
 
@@ -140,19 +141,19 @@ impl Looker {
         Ok(Some(Seen { drive, frame, calibrated: self.follower.calibrated() }))
     }
 
-    /// The same of a JPEG whose sides have `most` pixels at most.
+    /// The same of a JPEG whose sides have [`SIDE`] pixels at most.
     ///
     /// # Errors
     /// It is none, or too large; the device was lost.
-    pub fn jpeg(&mut self, bytes: &[u8], most: u32) -> Result<Option<Seen>, SeeError> {
+    pub fn jpeg(&mut self, bytes: &[u8]) -> Result<Option<Seen>, SeeError> {
         let reader = || ImageReader::with_format(Cursor::new(bytes), ImageFormat::Jpeg);
         let (width, height) = reader().into_dimensions()?;
-        if width.max(height) > most {
-            return Err(SeeError::Size { width, height, most });
+        if width.max(height) as usize > SIDE {
+            return Err(SeeError::Size { width, height });
         }
         let mut reader = reader();
         let mut limits = Limits::default();
-        limits.max_alloc = Some(16 * u64::from(most) * u64::from(most));
+        limits.max_alloc = Some(16 * (SIDE * SIDE) as u64);
         reader.limits(limits);
         let picture = reader.decode()?.into_rgb8();
         self.look(&Picture::new(picture.as_raw(), width as usize, height as usize))

@@ -12,8 +12,6 @@ use crate::transport::Transport;
 
 /// Offers that are being answered at one time; a browser needs one.
 const OFFERS: usize = 8;
-/// Cameras at one time.
-pub(crate) const CAMERAS: usize = 4;
 
 /// See the module's text.
 #[derive(Clone)]
@@ -21,7 +19,6 @@ pub(crate) struct App {
     pub(crate) rooms: Arc<Rooms>,
     pub(crate) transport: Arc<Transport>,
     pub(crate) offers: Arc<Semaphore>,
-    pub(crate) cameras: Arc<Semaphore>,
     pub(crate) speech: Arc<Shared>,
     pub(crate) desk: Arc<Desk>,
     pub(crate) page: Page,
@@ -29,8 +26,8 @@ pub(crate) struct App {
 
 impl App {
     pub(crate) fn new(rooms: Arc<Rooms>, transport: Transport, page: Page) -> Self {
-        let [offers, cameras] = [OFFERS, CAMERAS].map(|places| Arc::new(Semaphore::new(places)));
+        let offers = Arc::new(Semaphore::new(OFFERS));
         let desk = Arc::new(Desk::new(Arc::clone(rooms.studio())));
-        Self { rooms, transport: Arc::new(transport), offers, cameras, speech: Arc::default(), desk, page }
+        Self { rooms, transport: Arc::new(transport), offers, speech: Arc::default(), desk, page }
     }
 }

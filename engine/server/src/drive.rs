@@ -25,7 +25,7 @@ use vultus_native::stream::live::{DriveSink, Sink, Wish};
 use crate::app::App;
 use crate::lines::Line;
 use crate::refusal::Refusal;
-use crate::rooms::{Hold, RoomEvent};
+use crate::rooms::Hold;
 use crate::signal::{WishQuery, bad_query};
 use crate::websocket::{self, PING, STALLED, VANISHED};
 
@@ -53,7 +53,7 @@ pub(crate) async fn drive(
         let reason = match serve(&mut socket, room, &names).await {
             Ok(()) | Err(Over::Gone) => None,
             Err(Over::Ended) => Some((close_code::NORMAL, "the session has ended".to_owned())),
-            Err(Over::Failed(why)) => Some((close_code::ERROR, why)),
+            Err(Over::Told(code, why)) => Some((code, why)),
             Err(Over::Talkative) => {
                 Some((close_code::POLICY, "this socket only tells; send speech and wishes to /v1/speak".to_owned()))
             }
@@ -106,8 +106,8 @@ enum Over {
     Gone,
     /// The session has ended.
     Ended,
-    /// The session has broken down.
-    Failed(String),
+    /// The session has broken down, or the server ends: the code and the sentence.
+    Told(u16, String),
     /// It said more than it should.
     Talkative,
 }
@@ -139,9 +139,9 @@ async fn serve(socket: &mut WebSocket, room: Hold, names: &[String]) -> Result<(
                 Some(frame) => send(socket, &frame).await?,
                 None => return Err(Over::Ended),
             },
-            event = events.recv() => if let Ok(RoomEvent::Failed(why)) = event {
+            event = events.recv() => if let Some((code, why)) = event.ok().and_then(websocket::farewell) {
                 send(socket, &json!({ "type": "error", "error": &why })).await?;
-                return Err(Over::Failed(why));
+                return Err(Over::Told(code, why));
             },
             _ = ping.tick() => {
                 if heard.elapsed() > VANISHED {

@@ -19,6 +19,9 @@ struct Nobody;
 
 impl PeerEvents for Nobody {
     fn microphone(&self, _: &OpusPacket<'_>) {}
+    fn camera(&self, _: &[u8]) -> bool {
+        true
+    }
     fn key_frame_wanted(&self) {}
     fn bitrate(&self, _: u32) {}
     fn connected(&self) {}
@@ -40,10 +43,10 @@ impl Offers {
     /// Reads an offer for every role, and has it answered for the first that it fits.
     pub fn answer(&self, offer: &str) -> String {
         let mut outcome = String::new();
-        for role in [Role::Call, Role::Watch, Role::Microphone] {
+        for role in [Role::Call, Role::Watch, Role::Publish] {
             match Transport::check(role, offer) {
                 Err(error) => outcome = error.to_string(),
-                Ok(()) => {
+                Ok(_) => {
                     let accepted = self.transport.accept(role, offer, Arc::new(Nobody));
                     return self.runtime.block_on(async {
                         match accepted.await {

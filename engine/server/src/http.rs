@@ -27,7 +27,7 @@ use crate::{enrol, signal, stats};
 /// Everything that the server answers, with the program's own addresses.
 pub(crate) fn router(app: App, checks: Guard, own: Router) -> Router {
     let mut router = Router::new();
-    for (kind, role) in [("call", Role::Call), ("whep", Role::Watch), ("whip", Role::Microphone)] {
+    for (kind, role) in [("call", Role::Call), ("whep", Role::Watch), ("whip", Role::Publish)] {
         let offer = move |State(app),
                           Extension(line): Extension<Arc<Line>>,
                           wish: WishQuery,

@@ -7,7 +7,7 @@
 //! | queue | capacity | when full |
 //! |---|---|---|
 //! | pictures that wait to be looked at | 1 | the older one gives way, and is counted |
-//! | clients with a camera | [`CAMERAS`] in a server | 503 |
+//! | clients with a camera | 4 in a server | 503 |
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
@@ -15,25 +15,23 @@ use std::thread;
 
 use axum::extract::ws::{CloseFrame, Message, WebSocket, close_code};
 use axum::extract::{Extension, State};
-use axum::http::StatusCode;
 use axum::response::Response;
 use serde::Deserialize;
 use serde_json::{Value, json};
 use tokio::sync::mpsc;
 use tokio::time::{Instant, interval, timeout};
-use vultus::motion::{Lips, Mirror};
-use vultus_native::seeing::{Looker, Seen};
+use vultus::motion::Mirror;
+use vultus_native::seeing::{Looker, SIDE, Seen};
 
-use crate::app::{App, CAMERAS};
+use crate::app::App;
 use crate::lines::Line;
 use crate::refusal::Refusal;
-use crate::rooms::{Hold, RoomEvent};
-use crate::signal::{WishQuery, bad_query};
+use crate::rooms::Hold;
+use crate::signal::{Whose, WishQuery, bad_query};
 use crate::websocket::{self, LINGER, PING, STALLED, VANISHED};
 
-/// Longest picture, bytes, and longest side, pixels.
+/// Longest picture, bytes.
 const PICTURE: usize = 1 << 20;
-const SIDE: u32 = 1920;
 /// Pictures that cannot be decoded, in a row, before the client is told to go.
 const BROKEN: u32 = 25;
 /// What is told of pictures that were looked at waits for a client that does not read; beyond this it is left out.
@@ -47,15 +45,8 @@ pub(crate) async fn mirror(
 ) -> Result<Response, Refusal> {
     let axum::extract::Query(wish) = wish.map_err(bad_query)?;
     let upgrade = websocket::asked(request)?;
-    let place = Arc::clone(&app.cameras).try_acquire_owned().map_err(|_| {
-        let sentence = format!("{CAMERAS} cameras are on already; try again later");
-        Refusal::later(StatusCode::SERVICE_UNAVAILABLE, sentence, 10)
-    })?;
+    let (place, looker) = app.rooms.studio().camera().await?;
     let room = wish.room(&app.rooms).await?;
-    let studio = Arc::clone(app.rooms.studio());
-    let failed = |error: anyhow::Error| Refusal::internal(app.rooms.notices(), "opening a camera", error);
-    let looker = tokio::task::spawn_blocking(move || studio.looker()).await;
-    let looker = looker.map_err(|error| failed(error.into()))?.map_err(failed)?;
     let busy = line.occupy();
     Ok(upgrade.max_message_size(PICTURE).on_upgrade(move |mut socket| async move {
         if let Err(Over(Some((code, reason)))) = serve(&mut socket, room, looker).await {
@@ -90,13 +81,6 @@ enum Order {
     Lips { lips: Whose },
     /// The face looks straight ahead and is at rest: what is seen now is its neutral.
     Calibrate,
-}
-
-#[derive(Deserialize)]
-#[serde(rename_all = "snake_case")]
-enum Whose {
-    Voice,
-    Camera,
 }
 
 /// The slot between the socket and the thread that looks.
@@ -174,8 +158,8 @@ async fn serve(socket: &mut WebSocket, room: Hold, looker: Looker) -> Result<(),
                 Some(message) => send(socket, &message).await?,
                 None => return Err(Over::told(close_code::INVALID, "pictures have to be JPEGs of at most 1920 pixels a side")),
             },
-            event = events.recv() => if let Ok(RoomEvent::Failed(why)) = event {
-                return Err(Over::told(close_code::ERROR, why));
+            event = events.recv() => if let Some((code, why)) = event.ok().and_then(websocket::farewell) {
+                return Err(Over::told(code, why));
             },
             _ = ping.tick() => {
                 if heard.elapsed() > VANISHED {
@@ -191,8 +175,7 @@ async fn serve(socket: &mut WebSocket, room: Hold, looker: Looker) -> Result<(),
                 match message.ok_or(Over(None))?? {
                     Message::Binary(picture) => sight.desk.put(picture),
                     Message::Text(text) => match serde_json::from_str(&text) {
-                        Ok(Order::Lips { lips: Whose::Voice }) => sight.mirror.set_lips(Lips::Voice),
-                        Ok(Order::Lips { lips: Whose::Camera }) => sight.mirror.set_lips(Lips::Camera),
+                        Ok(Order::Lips { lips }) => sight.mirror.set_lips(lips.into()),
                         Ok(Order::Calibrate) => sight.desk.slot().calibrate = true,
                         Err(error) => {
                             send(socket, &json!({ "type": "error", "error": format!("the message is not understood: {error}") })).await?;
@@ -213,7 +196,7 @@ fn look(mut looker: Looker, desk: &Desk, mirror: &Mirror, told: &mpsc::Sender<Va
         if calibrate {
             looker.calibrate();
         }
-        let seen = match looker.jpeg(&picture, SIDE) {
+        let seen = match looker.jpeg(&picture) {
             Ok(seen) => seen,
             Err(_) if broken + 1 < BROKEN => {
                 broken += 1;

@@ -10,6 +10,7 @@ use axum::extract::{Path, Query, State};
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use serde::Deserialize;
+use vultus::motion::Lips;
 use vultus_native::names;
 
 use crate::app::App;
@@ -26,6 +27,25 @@ pub(crate) struct Wish {
     avatar: Option<String>,
     emotion: Option<String>,
     intensity: Option<f32>,
+    /// Whose the lips are while a camera comes with the offer.
+    lips: Option<Whose>,
+}
+
+/// Whose the lips are while a camera sees the face.
+#[derive(Clone, Copy, Debug, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum Whose {
+    Voice,
+    Camera,
+}
+
+impl From<Whose> for Lips {
+    fn from(whose: Whose) -> Self {
+        match whose {
+            Whose::Voice => Self::Voice,
+            Whose::Camera => Self::Camera,
+        }
+    }
 }
 
 impl Wish {
@@ -105,8 +125,12 @@ pub(crate) async fn offer(
     // Before a session is opened for it.
     Transport::check(role, text).map_err(|error| Refusal::offer(app.rooms.notices(), &error))?;
     let unanswered = wish.session.is_none().then(|| app.rooms.await_answer(line.from)).transpose()?;
+    let lips = wish.lips;
     let room = wish.room(&app.rooms).await?;
     let (id, answer) = room.answer(&app.transport, role, text, unanswered).await?;
+    if let (Some(lips), Ok(live)) = (lips, room.live()) {
+        live.mirror().set_lips(lips.into());
+    }
     let headers = [
         (header::CONTENT_TYPE, SDP.to_owned()),
         (header::LOCATION, format!("/v1/{kind}/{id}")),

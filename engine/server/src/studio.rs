@@ -5,9 +5,11 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Error, Result, anyhow};
+use axum::http::StatusCode;
 use image::codecs::jpeg::JpegEncoder;
 use image::imageops::{self, FilterType};
 use image::{ExtendedColorType, ImageBuffer, Rgb};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use vultus::avatar::AvatarFile;
 use vultus::compute::Compute;
 use vultus::emotion::{Blend, EASE, Mood, MoodError};
@@ -25,6 +27,7 @@ use vultus_native::{Notices, names};
 
 use crate::kept::Kept;
 use crate::own::{GONE, Own, OwnAvatar, Shown};
+use crate::refusal::Refusal;
 
 /// Side of the portraits that the page shows, pixels.
 const THUMBNAIL: u32 = 256;
@@ -72,6 +75,9 @@ impl Default for StudioOptions {
     }
 }
 
+/// Cameras at one time.
+const CAMERAS: usize = 4;
+
 /// An avatar, worked out.
 pub(crate) type Face = Arc<dyn Prepared>;
 /// One that a client made.
@@ -97,6 +103,7 @@ pub struct Studio {
     thumbnails: Kept<Arc<[u8]>>,
     /// What cameras need, read for the first.
     sight: Mutex<Option<Arc<Sight>>>,
+    cameras: Arc<Semaphore>,
 }
 
 impl Studio {
@@ -143,6 +150,7 @@ impl Studio {
             prepared: Kept::default(),
             thumbnails: Kept::default(),
             sight: Mutex::default(),
+            cameras: Arc::new(Semaphore::new(CAMERAS)),
         };
         studio.avatar(&default)?;
         Ok(studio)
@@ -265,11 +273,26 @@ impl Studio {
         Ok(Session::new(motion, generator)?.timed_by(clock()))
     }
 
+    /// A camera's place, and who follows the face in its pictures.
+    ///
+    /// # Errors
+    /// All places are taken (503), or the networks are not there or no good (500).
+    pub(crate) async fn camera(self: &Arc<Self>) -> Result<(OwnedSemaphorePermit, Looker), Refusal> {
+        let place = Arc::clone(&self.cameras).try_acquire_owned().map_err(|_| {
+            let sentence = format!("{CAMERAS} cameras are on already; try again later");
+            Refusal::later(StatusCode::SERVICE_UNAVAILABLE, sentence, 10)
+        })?;
+        let studio = Arc::clone(self);
+        let failed = |error: anyhow::Error| Refusal::internal(self.notices(), "opening a camera", error);
+        let looker = tokio::task::spawn_blocking(move || studio.looker()).await;
+        Ok((place, looker.map_err(|error| failed(error.into()))?.map_err(failed)?))
+    }
+
     /// Who follows a face in a camera's pictures. Blocks for a moment at the first time.
     ///
     /// # Errors
     /// The networks are not there, or no good.
-    pub(crate) fn looker(&self) -> Result<Looker> {
+    fn looker(&self) -> Result<Looker> {
         let mut sight = self.sight.lock().unwrap_or_else(PoisonError::into_inner);
         let sight = match &mut *sight {
             Some(sight) => sight,

@@ -9,6 +9,7 @@ use tungstenite::error::CapacityError;
 
 use crate::guard::PROTOCOL;
 use crate::refusal::Refusal;
+use crate::rooms::RoomEvent;
 
 /// How often a client is asked whether it is still there, and how long it may say nothing.
 pub(crate) const PING: Duration = Duration::from_secs(5);
@@ -28,6 +29,17 @@ pub(crate) fn asked(request: Request) -> Result<WebSocketUpgrade, Refusal> {
         Refusal::new(StatusCode::UPGRADE_REQUIRED, "this address is for WebSockets; ask with Upgrade: websocket")
     })?;
     Ok(upgrade.protocols([PROTOCOL]))
+}
+
+/// The code and the sentence that a socket is closed with when this happens in its room, if it is then closed.
+pub(crate) fn farewell(event: RoomEvent) -> Option<(u16, String)> {
+    match event {
+        RoomEvent::Failed(why) => Some((close_code::ERROR, why)),
+        RoomEvent::Stopping => {
+            Some((close_code::AWAY, "the server is stopping; come back when it runs again".to_owned()))
+        }
+        RoomEvent::Changed | RoomEvent::Started(_) | RoomEvent::Spoken(..) | RoomEvent::Interrupted(_) => None,
+    }
 }
 
 /// The code and the sentence that a socket is closed with where the client did something wrong; `shorter` says what to do about a message that is too

@@ -78,13 +78,13 @@ impl Blend {
         Ok(Self(shares))
     }
 
-    /// What a text message or a file says: a name, or an object of names and shares.
+    /// What a text message or a file says: a name, or an object of names and shares, or such an object as a text.
     ///
     /// # Errors
     /// As [`Self::new`]; or it is something else, or a name is unknown.
     pub fn from_json(value: &Value) -> Result<Self, BlendError> {
         let parts = match value {
-            Value::String(name) => return Ok(name.parse::<Emotion>()?.into()),
+            Value::String(text) => return text.parse(),
             Value::Object(parts) => parts,
             other => return Err(BlendError::Kind(kind(other))),
         };
@@ -186,6 +186,11 @@ mod tests {
             assert_eq!(blend.to_string().parse(), Ok(blend), "{text}");
             assert!((blend.shares().map(|(_, share)| share).sum::<f64>() - 1.0).abs() < 1e-12);
         }
+        assert_eq!(
+            Blend::from_json(&json!(r#"{"sad":1}"#)),
+            Ok(Emotion::Sad.into()),
+            "an object that was written as a text"
+        );
         assert_eq!(r#"{"happy":0.5}"#.parse::<Blend>().unwrap().alone(), None);
         assert_eq!(Blend::from(Emotion::Fear).alone(), Some(Emotion::Fear));
     }

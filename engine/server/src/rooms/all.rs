@@ -11,6 +11,7 @@ use rand::Rng as _;
 use vultus_native::Notices;
 use vultus_native::stream::live::{LiveSession, Sink};
 
+use super::event::RoomEvent;
 use super::hub::{Broadcast, Ear, Hub};
 use super::lock::lock;
 use super::offers::{Offers, Unanswered};
@@ -202,7 +203,9 @@ impl Rooms {
 
     /// Ends all rooms and says goodbye to everybody.
     pub async fn close(&self) {
-        for room in self.all() {
+        let rooms = self.all();
+        rooms.iter().for_each(|room| room.tell(RoomEvent::Stopping));
+        for room in rooms {
             for peer in room.peers() {
                 peer.close().await;
             }

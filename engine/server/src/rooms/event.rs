@@ -15,4 +15,6 @@ pub enum RoomEvent {
     Interrupted(Option<(u64, Duration)>),
     /// The session has ended by itself.
     Failed(String),
+    /// The server is about to end.
+    Stopping,
 }

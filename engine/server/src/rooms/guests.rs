@@ -10,7 +10,7 @@ use super::offers::Unanswered;
 use super::room::Room;
 use crate::refusal::Refusal;
 use crate::secret::secret;
-use crate::transport::{Peer, Role};
+use crate::transport::{Brings, Peer, Role};
 
 /// Connections that one room has places for. More are refused.
 const GUESTS: usize = 64;
@@ -43,8 +43,13 @@ impl Drop for Place {
 
 impl Room {
     /// Makes place for a peer: one microphone a room.
-    pub(crate) fn admit(self: &Arc<Self>, role: Role, unanswered: Option<Unanswered>) -> Result<Place, Refusal> {
-        let (watches, microphone) = (role != Role::Microphone, role != Role::Watch);
+    pub(crate) fn admit(
+        self: &Arc<Self>,
+        role: Role,
+        brings: Brings,
+        unanswered: Option<Unanswered>,
+    ) -> Result<Place, Refusal> {
+        let (watches, microphone) = (role != Role::Publish, brings.microphone);
         let id = secret();
         {
             let mut guests = lock(&self.hub.guests);

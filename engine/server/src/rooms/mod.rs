@@ -15,6 +15,7 @@
 //! | `record` | sessions to files |
 
 mod all;
+mod camera;
 mod event;
 mod guest;
 mod guests;

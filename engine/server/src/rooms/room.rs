@@ -170,8 +170,13 @@ impl Room {
     }
 
     /// With what its face is drawn.
-    pub(crate) fn studio(&self) -> &Studio {
+    pub(crate) fn studio(&self) -> &Arc<Studio> {
         &self.studio
+    }
+
+    /// Tells everybody in it.
+    pub(super) fn tell(&self, event: RoomEvent) {
+        self.hub.tell(event);
     }
 
     /// Turns to `emotion`, which is `mood`, within `ease`.

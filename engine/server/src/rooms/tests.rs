@@ -14,7 +14,10 @@ use vultus_native::compute::Backend;
 use super::*;
 use crate::source::{Source, SourceOptions};
 use crate::studio::{Studio, StudioOptions};
-use crate::transport::Role;
+use crate::transport::{Brings, Role};
+
+/// With a microphone.
+const HEARD: Brings = Brings { microphone: true, camera: false };
 
 struct Broken;
 
@@ -67,14 +70,14 @@ async fn a_room_that_is_held_does_not_give_way() {
 async fn a_place_that_is_not_taken_is_given_back() {
     let rooms = rooms(1);
     let hold = rooms.open(look(&rooms)).unwrap();
-    let place = hold.admit(Role::Call, None).unwrap();
-    assert_eq!(hold.admit(Role::Microphone, None).err().unwrap().status, 409);
+    let place = hold.admit(Role::Call, HEARD, None).unwrap();
+    assert_eq!(hold.admit(Role::Publish, HEARD, None).err().unwrap().status, 409);
     let id = place.id.clone();
     assert!(rooms.room_of_peer(&id).is_some());
     // What happens when a request is cancelled half-way.
     drop(place);
     assert!(rooms.room_of_peer(&id).is_none());
-    assert!(hold.admit(Role::Microphone, None).is_ok());
+    assert!(hold.admit(Role::Publish, HEARD, None).is_ok());
     rooms.close().await;
 }
 

@@ -191,7 +191,9 @@ impl Channel {
                         self.catch_up();
                         self.talk.stopped(at);
                     }
-                    Ok(RoomEvent::Failed(why)) => return Err(Over::told(close_code::ERROR, why)),
+                    Ok(event @ (RoomEvent::Failed(_) | RoomEvent::Stopping)) => {
+                        return Err(websocket::farewell(event).map_or(Over(None), |(code, why)| Over::told(code, why)));
+                    }
                     Err(RecvError::Lagged(_)) => self.send_state().await?,
                     Err(RecvError::Closed) => return Ok(()),
                 },

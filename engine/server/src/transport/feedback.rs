@@ -153,6 +153,9 @@ mod tests {
 
     impl PeerEvents for Told {
         fn microphone(&self, _: &vultus_native::media::OpusPacket<'_>) {}
+        fn camera(&self, _: &[u8]) -> bool {
+            true
+        }
         fn key_frame_wanted(&self) {}
         fn bitrate(&self, bits_per_second: u32) {
             self.0.lock().unwrap().push(bits_per_second);

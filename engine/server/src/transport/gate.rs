@@ -57,7 +57,7 @@ impl Gate {
             // A handshake has ten records or twenty, and each flight that was lost comes again.
             records: Bucket::new(64.0, 16.0),
             // Opus has at most 400 packets a second, browsers send 50 or 100, and reports come now and then.
-            media: Bucket::new(1000.0, 600.0),
+            media: Bucket::new(2000.0, 1000.0),
             // SRTP remembers each source before it knows whether it is true.
             new_sources: Bucket::new(16.0, 0.2),
             sources: Vec::new(),
@@ -296,8 +296,8 @@ mod tests {
             let due = |n: u32| start + Duration::from_secs(1) * n / per_second;
             (0..per_second * 10).filter(|n| gate.admit(due(*n), address(1), datagram).is_some()).count()
         };
-        assert_eq!(passed(500, &media(1), true), 5000);
-        assert!(passed(20_000, &media(1), true) < 7_100);
+        assert_eq!(passed(900, &media(1), true), 9000);
+        assert!(passed(20_000, &media(1), true) < 12_100);
         assert_eq!(passed(5, &record(22, 0, &fragment(11, 3, 0, 3, 3)), false), 50);
         assert!(passed(20_000, &record(22, 1, &[7; 100]), false) < 300);
         assert!(passed(20_000, &record(21, 1, &[7; 100]), true) < 300);

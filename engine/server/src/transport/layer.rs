@@ -14,6 +14,11 @@ pub(super) trait Layer: Send + Sync + 'static {
         Some(message)
     }
 
+    /// What the peer is to be told at once, asked for after each arrival.
+    fn answer(&mut self) -> Option<TaggedPacket> {
+        None
+    }
+
     /// What goes to the peer.
     fn leaves(&mut self, message: &TaggedPacket) {
         let _ = message;
@@ -52,6 +57,7 @@ impl<L: Layer> Protocol<TaggedPacket, TaggedPacket, ()> for Layered<L> {
 
     fn handle_read(&mut self, message: TaggedPacket) -> Result<(), Error> {
         self.arrived.extend(self.layer.arrives(message));
+        self.leaving.extend(self.layer.answer());
         Ok(())
     }
 

@@ -1,4 +1,4 @@
-//! WebRTC behind a narrow seam: one UDP port, offers in, answers out, encoded units to the browser, Opus packets from its microphone.
+//! WebRTC behind a narrow seam: one UDP port, offers in, answers out, encoded units to the browser, Opus packets from its microphone, pictures from its camera.
 //!
 //! ```text
 //! offer ─► sdp ─► peer (one a browser: the `webrtc` stack, its tracks and send loops, feedback)
@@ -9,6 +9,7 @@
 //! Nothing here knows HTTP, sessions or codecs' insides; nothing outside knows ICE, DTLS or RTP.
 
 mod arrivals;
+mod camera;
 mod dtls;
 mod events;
 mod feedback;
@@ -34,7 +35,7 @@ pub use self::events::PeerEvents;
 pub(crate) use self::gate::first_look;
 pub use self::peer::Peer;
 pub use self::port::{Options, PATIENCE, Transport};
-pub use self::role::{Role, SignalError};
+pub use self::role::{Brings, Role, SignalError};
 pub use self::weather::Weather;
 pub use vultus_native::media::OpusPacket;
 pub use vultus_native::stream::live::{VideoUnit, VoiceUnit};

@@ -34,7 +34,7 @@ use super::mux::Mux;
 use super::role::SignalError;
 use super::sdp::{Codec, OPUS, Offer, PLAYOUT_DELAY, STACK_H264};
 use super::send::{self, Marks, Outgoing, Pictures};
-use super::{dtls, feedback};
+use super::{camera, dtls, feedback};
 
 /// A browser that was answered has to be connected by then; until then it holds a place that others may want.
 const TO_CONNECT: Duration = Duration::from_secs(8);
@@ -155,7 +155,12 @@ pub(super) async fn accept(
         spawn(&tasks, arrivals::hear(packets, events.clone()));
         (codec.payload, queue)
     });
-    let registry = arrivals::listen(feedback::listen(registry, &events), life.clone(), microphone);
+    let lens = offer.camera.as_ref().map(|codec| {
+        let (lens, camera) = camera::open(codec.payload);
+        spawn(&tasks, camera::see(camera, events.clone()));
+        lens
+    });
+    let registry = arrivals::listen(feedback::listen(registry, &events), life.clone(), microphone, lens);
     let settings = SettingEngineBuilder::new()
         .with_lite(true)
         .with_include_loopback_candidate(true)
@@ -333,7 +338,7 @@ async fn add(
 /// Knows exactly the codecs that the offer has and we use, by the offer's own numbers.
 fn media_engine(offer: &Offer) -> rtc::shared::error::Result<MediaEngine> {
     let mut media = MediaEngine::default();
-    if let Some(codec) = &offer.video {
+    if let Some(codec) = offer.video.as_ref().or(offer.camera.as_ref()) {
         media.register_codec(video_codec(codec), RtpCodecKind::Video)?;
         if let Some(rtx) = codec.rtx {
             media.register_codec(

@@ -8,7 +8,7 @@ use std::time::Duration;
 use super::events::PeerEvents;
 use super::mux::{Mux, Running};
 use super::peer::{self, Peer};
-use super::role::{Role, SignalError};
+use super::role::{Brings, Role, SignalError};
 use super::sdp;
 use super::weather::Weather;
 
@@ -66,12 +66,13 @@ impl Transport {
         Ok(Transport { mux, candidates, patience: options.patience, _running: running })
     }
 
-    /// Whether an offer fits the role: to be asked before anything is prepared for it.
+    /// Whether an offer fits the role, and what it brings: to be asked before anything is prepared for it.
     ///
     /// # Errors
-    /// Why it does not.
-    pub fn check(role: Role, offer: &str) -> Result<(), SignalError> {
-        sdp::Offer::read(role, offer).map(drop)
+    /// Why it does not fit.
+    pub fn check(role: Role, offer: &str) -> Result<Brings, SignalError> {
+        let offer = sdp::Offer::read(role, offer)?;
+        Ok(Brings { microphone: offer.microphone, camera: offer.camera.is_some() })
     }
 
     /// Answers a complete offer (no trickle): the peer, and the answer's text. The peer lives until it is closed, dropped, or gone.

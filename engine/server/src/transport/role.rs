@@ -5,10 +5,19 @@
 pub enum Role {
     /// Picture and voice to the browser (WHEP).
     Watch,
-    /// The browser's microphone to us (WHIP).
-    Microphone,
+    /// A microphone, a camera or both to us (WHIP).
+    Publish,
     /// Both over one connection.
     Call,
+}
+
+/// What comes to us of it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Brings {
+    /// A microphone's sound.
+    pub microphone: bool,
+    /// A camera's pictures.
+    pub camera: bool,
 }
 
 /// Why an offer gets no answer.

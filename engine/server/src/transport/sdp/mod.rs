@@ -35,7 +35,10 @@ const EXTENSIONS: std::ops::RangeInclusive<u8> = 1..=14;
 pub(super) struct Offer {
     /// For the stack.
     pub(super) sdp: String,
+    /// Pictures to the client.
     pub(super) video: Option<Codec>,
+    /// Pictures of the client's camera.
+    pub(super) camera: Option<Codec>,
     pub(super) audio: Option<Codec>,
     /// Whether the audio of the offer is sent to (the voice) and received from (the microphone).
     pub(super) voice: bool,
@@ -81,30 +84,45 @@ impl Offer {
                 .position(|s| s.kind == kind && !s.rejected() && fits(s.lines.direction().unwrap_or(default)))
         };
         let watches = matches!(role, Role::Watch | Role::Call);
-        let speaks = matches!(role, Role::Microphone | Role::Call);
+        let publishes = role == Role::Publish;
+        let speaks = publishes || role == Role::Call;
 
-        let video = if watches { pick("video", &|d| d.receives) } else { None };
+        let mut video = pick("video", &|d| if watches { d.receives } else { d.sends });
         if watches && video.is_none() {
             return Err(SignalError::Unsupported(
                 "the offer has no m=video line that receives, which watching needs".to_owned(),
             ));
         }
         let mut audio = pick("audio", &|d| (d.receives || !watches) && (d.sends || !speaks));
-        if speaks && audio.is_none() {
-            let needs =
-                if watches { "sends and receives, which a call needs" } else { "sends, which a microphone needs" };
-            return Err(SignalError::Unsupported(format!("the offer has no m=audio line that {needs}")));
+        if speaks && audio.is_none() && !(publishes && video.is_some()) {
+            let needs = if watches {
+                "m=audio line that sends and receives, which a call needs"
+            } else {
+                "m=audio or m=video line that sends, which publishing needs"
+            };
+            return Err(SignalError::Unsupported(format!("the offer has no {needs}")));
         }
-        let video_codec = video.map(|at| codec::h264(&sections[at])).transpose()?;
+        let mut video_codec = match video.map(|at| codec::h264(&sections[at])).transpose() {
+            // One may speak without being seen.
+            Err(_) if publishes && audio.is_some() => None,
+            codec => codec?,
+        };
+        if publishes {
+            // What is lost of a camera is not sent again: a key frame is asked for.
+            video_codec = video_codec.map(|codec| Codec { rtx: None, ..codec });
+        }
+        video = video.filter(|_| video_codec.is_some());
         if let (Some(picture), Some(sound)) = (video, audio)
             && !together(&text, &sections[picture], &sections[sound])
         {
-            if speaks {
+            if publishes {
+                (video, video_codec) = (None, None);
+            } else if speaks {
                 let sentence = "the offer has its m-lines in no common a=group:BUNDLE; a call goes over one path (RFC 9725 section 4.4.2)";
                 return Err(SignalError::Unsupported(sentence.to_owned()));
             }
-            // Watching goes without the voice.
-            audio = None;
+            // Watching goes without the voice, publishing without the camera.
+            audio = audio.filter(|_| publishes);
         }
         let audio_codec = match audio.map(|at| codec::opus(&sections[at])).transpose() {
             // One may watch without hearing, but not speak in a codec that nobody understands.
@@ -125,7 +143,7 @@ impl Offer {
         for (mid, at) in used.iter().enumerate() {
             let section = &sections[*at];
             let (codec, extensions, direction) = if Some(*at) == video {
-                (video_codec.as_ref(), &video_extensions, "recvonly")
+                (video_codec.as_ref(), &video_extensions, if publishes { "sendonly" } else { "recvonly" })
             } else {
                 let direction = if watches && speaks {
                     "sendrecv"
@@ -149,12 +167,14 @@ impl Offer {
         }
         sdp = sdp.replace(BUNDLE_OF_ALL, if used.len() > 1 { "a=group:BUNDLE 0 1" } else { "a=group:BUNDLE 0" });
         let numbered = |found: &[(u8, &str)]| found.iter().any(|(_, uri)| *uri == TRANSPORT_CC);
+        let camera = video_codec.take_if(|_| publishes);
         Ok(Offer {
             sdp,
             video: video_codec,
+            camera,
             voice: watches && audio.is_some(),
+            microphone: speaks && audio.is_some(),
             audio: audio_codec,
-            microphone: speaks,
             passive: path.passive,
             playout_delay: number(PLAYOUT_DELAY),
             transport_cc: numbered(&video_extensions) || numbered(&audio_extensions),
@@ -227,7 +247,12 @@ impl Offer {
 
     /// The format parameters of a video payload type as the client is to read them.
     fn write_fmtp(&self, attribute: &str, line: &mut impl FnMut(&str)) {
-        match self.video.as_ref().filter(|codec| attribute.starts_with(&format!("fmtp:{} ", codec.payload))) {
+        match self
+            .video
+            .as_ref()
+            .or(self.camera.as_ref())
+            .filter(|codec| attribute.starts_with(&format!("fmtp:{} ", codec.payload)))
+        {
             Some(codec) if codec.fmtp.is_empty() => {}
             Some(codec) => line(&format!("a=fmtp:{} {}", codec.payload, codec.fmtp)),
             None => line(&format!("a={attribute}")),

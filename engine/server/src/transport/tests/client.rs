@@ -40,6 +40,7 @@ pub(super) async fn eventually(what: &str, condition: impl Fn() -> bool) {
 #[derive(Default)]
 pub(super) struct Log {
     pub(super) microphone: Mutex<Vec<(Vec<u8>, u16, u32)>>,
+    pub(super) camera: Mutex<Vec<Vec<u8>>>,
     pub(super) key_frames: AtomicUsize,
     pub(super) connected: AtomicUsize,
     pub(super) sent: AtomicUsize,
@@ -59,6 +60,11 @@ impl Log {
 impl PeerEvents for Log {
     fn microphone(&self, packet: &OpusPacket<'_>) {
         self.microphone.lock().unwrap().push((packet.data.to_vec(), packet.sequence, packet.timestamp));
+    }
+
+    fn camera(&self, picture: &[u8]) -> bool {
+        self.camera.lock().unwrap().push(picture.to_vec());
+        true
     }
 
     fn key_frame_wanted(&self) {
@@ -93,6 +99,7 @@ pub(super) struct Client {
     pub(super) voice: mpsc::UnboundedReceiver<Packet>,
     remote_video: Remote,
     microphone: Option<Arc<TrackLocalStaticRTP>>,
+    camera: Option<Arc<TrackLocalStaticRTP>>,
     pub(super) offer: String,
 }
 
@@ -133,6 +140,16 @@ impl PeerConnectionEventHandler for Handler {
 }
 
 const MICROPHONE_SSRC: u32 = 77;
+const CAMERA_SSRC: u32 = 78;
+
+/// A track of this client's own.
+fn sending(name: &str, kind: RtpCodecKind, codec: RTCRtpCodec, ssrc: u32) -> Arc<TrackLocalStaticRTP> {
+    let coding = RTCRtpCodingParameters { ssrc: Some(ssrc), ..Default::default() };
+    let encoding =
+        RTCRtpEncodingParameters { rtp_coding_parameters: coding, active: true, codec, ..Default::default() };
+    let named = || name.to_owned();
+    Arc::new(TrackLocalStaticRTP::new(MediaStreamTrack::new(named(), named(), named(), kind, vec![encoding])))
+}
 
 impl Client {
     pub(super) async fn new(role: Role) -> Client {
@@ -185,10 +202,22 @@ impl Client {
             streams,
             send_encodings: vec![],
         };
-        if role != Role::Microphone {
+        if role != Role::Publish {
             connection.add_transceiver_from_kind(RtpCodecKind::Video, Some(receive(vec![]))).await.unwrap();
         }
-        let mut microphone = None;
+        let (mut microphone, mut camera) = (None, None);
+        if role == Role::Publish {
+            let codec = RTCRtpCodec {
+                mime_type: "video/h264".to_owned(),
+                clock_rate: 90_000,
+                channels: 0,
+                sdp_fmtp_line: "level-asymmetry-allowed=1;packetization-mode=1;profile-level-id=42e01f".to_owned(),
+                rtcp_feedback: vec![],
+            };
+            let track = sending("camera", RtpCodecKind::Video, codec, CAMERA_SSRC);
+            connection.add_track(track.clone()).await.unwrap();
+            camera = Some(track);
+        }
         if role == Role::Watch {
             connection.add_transceiver_from_kind(RtpCodecKind::Audio, Some(receive(vec![]))).await.unwrap();
         } else {
@@ -199,17 +228,7 @@ impl Client {
                 sdp_fmtp_line: "minptime=10;useinbandfec=1".to_owned(),
                 rtcp_feedback: vec![],
             };
-            let coding = RTCRtpCodingParameters { ssrc: Some(MICROPHONE_SSRC), ..Default::default() };
-            let encoding =
-                RTCRtpEncodingParameters { rtp_coding_parameters: coding, active: true, codec, ..Default::default() };
-            let name = || "microphone".to_owned();
-            let track = Arc::new(TrackLocalStaticRTP::new(MediaStreamTrack::new(
-                name(),
-                name(),
-                name(),
-                RtpCodecKind::Audio,
-                vec![encoding],
-            )));
+            let track = sending("microphone", RtpCodecKind::Audio, codec, MICROPHONE_SSRC);
             connection.add_track(track.clone()).await.unwrap();
             microphone = Some(track);
         }
@@ -217,7 +236,7 @@ impl Client {
         connection.set_local_description(offer).await.unwrap();
         is_gathered.wait_for(|gathered| *gathered).await.unwrap();
         let offer = connection.local_description().await.unwrap().sdp;
-        Client { connection, wire, connected, video, voice, remote_video, microphone, offer }
+        Client { connection, wire, connected, video, voice, remote_video, microphone, camera, offer }
     }
 
     pub(super) async fn take(&self, answer: &str) {
@@ -239,6 +258,17 @@ impl Client {
         packet.header.sequence_number = sequence;
         packet.header.timestamp = timestamp;
         self.microphone.as_ref().unwrap().write_rtp(packet).await.unwrap();
+    }
+
+    /// One packet of the camera, as `answer` says its payload type.
+    pub(super) async fn film(&self, answer: &str, payload: &[u8], sequence: u16, timestamp: u32, marker: bool) {
+        let line = answer.lines().find(|line| line.starts_with("m=video")).unwrap();
+        let mut packet = Packet { payload: Bytes::copy_from_slice(payload), ..Packet::default() };
+        packet.header.version = 2;
+        packet.header.ssrc = CAMERA_SSRC;
+        packet.header.payload_type = line.split(' ').nth(3).unwrap().parse().unwrap();
+        (packet.header.sequence_number, packet.header.timestamp, packet.header.marker) = (sequence, timestamp, marker);
+        self.camera.as_ref().unwrap().write_rtp(packet).await.unwrap();
     }
 
     /// The picture track with its SSRC, once it sends.

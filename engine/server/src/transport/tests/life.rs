@@ -25,9 +25,9 @@ async fn connect(transport: &Transport, client: &Client, role: Role) -> (Peer, A
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn media_and_reports_are_life_without_checks() {
     let transport = transport().await;
-    let speaker = Client::without_checks(Role::Microphone).await;
+    let speaker = Client::without_checks(Role::Publish).await;
     let watcher = Client::without_checks(Role::Watch).await;
-    let (speaking, speaker_log) = connect(&transport, &speaker, Role::Microphone).await;
+    let (speaking, speaker_log) = connect(&transport, &speaker, Role::Publish).await;
     // Nothing comes from this one but what it reports about the streams, once a second.
     let (watching, watcher_log) = connect(&transport, &watcher, Role::Watch).await;
     let begun = Instant::now();
@@ -82,7 +82,7 @@ async fn what_a_stranger_sends_from_a_dead_clients_address_is_no_life() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_microphone_whose_number_was_not_said_is_heard() {
     let transport = transport().await;
-    for role in [Role::Microphone, Role::Call] {
+    for role in [Role::Publish, Role::Call] {
         let mut client = Client::new(role).await;
         client.offer =
             client.offer.lines().filter(|line| !line.starts_with("a=ssrc")).map(|l| format!("{l}\r\n")).collect();

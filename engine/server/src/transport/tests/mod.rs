@@ -106,9 +106,35 @@ async fn it_works_over_ipv6() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_camera_arrives_beside_the_microphone() {
+    let transport = transport(Weather::default()).await;
+    let (client, log) = (Client::new(Role::Publish).await, Arc::new(Log::default()));
+    let brings = Transport::check(Role::Publish, &client.offer).unwrap();
+    assert!(brings.camera && brings.microphone);
+    let (peer, answer) = transport.accept(Role::Publish, &client.offer, log.clone()).await.unwrap();
+    client.take(&answer).await;
+    eventually("connected", || Log::count(&log.connected) == 1).await;
+    client.ready().await;
+    for number in 0..20u16 {
+        let (slice, at) = (if number == 0 { 0x65 } else { 0x41 }, u32::from(number) * 3600);
+        client.film(&answer, &[slice, 1, number as u8], 2 * number, at, false).await;
+        client.film(&answer, &[slice, 2, number as u8], 2 * number + 1, at, true).await;
+        client.speak(&[1, 2, 3], number, u32::from(number) * 960).await;
+    }
+    eventually("twenty pictures", || log.camera.lock().unwrap().len() == 20).await;
+    for (number, picture) in log.camera.lock().unwrap().iter().enumerate() {
+        assert_eq!((picture.len(), picture[6], picture[13]), (14, number as u8, number as u8));
+    }
+    eventually("the microphone", || log.microphone.lock().unwrap().len() == 20).await;
+    assert!(!answer.contains("rtx/"), "what is lost is not sent again: {answer}");
+    peer.close().await;
+    client.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_microphone_arrives() {
     let transport = transport(Weather::default()).await;
-    for role in [Role::Microphone, Role::Call] {
+    for role in [Role::Publish, Role::Call] {
         let (client, peer, log) = connect(&transport, role).await;
         for number in 0..50u16 {
             client.speak(&[1, number as u8], 65_500u16.wrapping_add(number), u32::from(number) * 480).await;
@@ -194,7 +220,7 @@ async fn lost_packets_are_sent_again() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn offers_that_do_not_fit_are_refused() {
     let transport = transport(Weather::default()).await;
-    let (watch, speak) = (Client::new(Role::Watch).await, Client::new(Role::Microphone).await);
+    let (watch, speak) = (Client::new(Role::Watch).await, Client::new(Role::Publish).await);
     let refuse = async |role, offer: &str| match transport.accept(role, offer, Arc::new(Log::default())).await {
         Ok(_) => panic!("accepted: {offer}"),
         Err(error) => error,
@@ -229,13 +255,14 @@ async fn offers_that_do_not_fit_are_refused() {
     assert!(matches!(error, SignalError::NoCodec(_)), "{error:?}");
     let error = refuse(Role::Watch, &watch.offer.replace("packetization-mode=", "packetization-mode=2;was=")).await;
     assert!(matches!(error, SignalError::NoCodec(_)), "{error:?}");
-    let error = refuse(Role::Microphone, &speak.offer.replace("opus", "sopu")).await;
+    let error = refuse(Role::Publish, &speak.offer.replace("opus", "sopu")).await;
     assert!(matches!(error, SignalError::NoCodec(_)), "{error:?}");
+    let only_speaks = speak.offer.replace("a=sendrecv", "a=sendonly");
     for (role, offer) in [
-        (Role::Watch, &speak.offer),
-        (Role::Microphone, &watch.offer),
+        (Role::Watch, &only_speaks),
+        (Role::Publish, &watch.offer),
         (Role::Call, &watch.offer),
-        (Role::Call, &speak.offer),
+        (Role::Call, &only_speaks),
     ] {
         let error = refuse(role, offer).await;
         assert!(matches!(error, SignalError::Unsupported(_)), "{error:?}");
@@ -271,7 +298,7 @@ async fn what_the_role_does_not_need_is_rejected() {
     );
     assert!(answer.contains(&format!("127.0.0.1 {} typ host", transport.port())));
     peer.close().await;
-    let (peer, answer) = transport.accept(Role::Microphone, &offer, Arc::new(Log::default())).await.unwrap();
+    let (peer, answer) = transport.accept(Role::Publish, &offer, Arc::new(Log::default())).await.unwrap();
     assert_eq!(kinds(&answer).iter().filter(|line| line.ends_with(" 0")).count(), 3, "{answer}");
     peer.close().await;
     client.close().await;
@@ -303,7 +330,7 @@ async fn a_hundred_sessions_leave_nothing() {
     eventually("a first one is gone", || tasks() == 0).await;
     let before = open_files();
     for number in 0..100 {
-        let (client, peer, log) = connect(&transport, [Role::Watch, Role::Microphone, Role::Call][number % 3]).await;
+        let (client, peer, log) = connect(&transport, [Role::Watch, Role::Publish, Role::Call][number % 3]).await;
         assert_eq!(transport.held().0, 1);
         if number % 2 == 0 {
             peer.close().await;

@@ -127,15 +127,15 @@ async fn offers_of_other_clients_are_answered() {
     for (name, role, expected) in [
         ("chromium", Role::Watch, &["video sendonly", "audio sendonly"][..]),
         ("chromium", Role::Call, &["video sendonly", "audio sendrecv"]),
-        ("chromium", Role::Microphone, &["audio recvonly"]),
+        ("chromium", Role::Publish, &["audio recvonly"]),
         ("firefox", Role::Watch, &["audio sendonly", "video sendonly"]),
         ("firefox", Role::Call, &["audio sendrecv", "video sendonly"]),
-        ("firefox", Role::Microphone, &["audio recvonly"]),
+        ("firefox", Role::Publish, &["audio recvonly"]),
         ("safari", Role::Watch, &["video sendonly", "audio sendonly"]),
         ("safari", Role::Call, &["video sendonly", "audio sendrecv"]),
-        ("obs", Role::Microphone, &["audio recvonly"]),
+        ("obs", Role::Publish, &["audio recvonly", "video recvonly"]),
         ("gstreamer", Role::Watch, &["video sendonly", "audio sendonly"]),
-        ("gstreamer-whip", Role::Microphone, &["audio recvonly"]),
+        ("gstreamer-whip", Role::Publish, &["video recvonly", "audio recvonly"]),
         ("pion", Role::Watch, &["audio sendonly", "video sendonly"]),
         ("pion", Role::Call, &["audio sendrecv", "video sendonly"]),
         ("mediasoup", Role::Watch, &["audio sendonly", "video sendonly"]),
@@ -223,7 +223,7 @@ async fn streams_need_no_names() {
     for (name, _) in OFFERS {
         for names in [&["a=ssrc"][..], &["a=msid:"], &["a=ssrc", "a=msid"]] {
             let text = without(&offer(name), names);
-            for role in [Role::Watch, Role::Call, Role::Microphone] {
+            for role in [Role::Watch, Role::Call, Role::Publish] {
                 match ask(&transport, role, &text).await {
                     Ok(_) | Err(SignalError::Unsupported(_)) => {}
                     Err(error) => panic!("{name} without {names:?}, {role:?}: {error}"),
@@ -298,12 +298,12 @@ async fn a_bundle_may_be_written_in_many_ways() {
     ];
     for text in apart {
         assert_eq!(used(&ask(&transport, Role::Watch, &text).await.unwrap()), ["video sendonly"]);
-        assert_eq!(used(&ask(&transport, Role::Microphone, &text).await.unwrap()), ["audio recvonly"]);
+        assert_eq!(used(&ask(&transport, Role::Publish, &text).await.unwrap()), ["audio recvonly"]);
         let error = ask(&transport, Role::Call, &text).await.unwrap_err();
         assert!(matches!(&error, SignalError::Unsupported(why) if why.contains("BUNDLE")), "{error:?}");
     }
     // A microphone whose path is written in the m-line that it shares a bundle with, and that is not used.
-    let answer = ask(&transport, Role::Microphone, &second(ice, "")).await.unwrap();
+    let answer = ask(&transport, Role::Publish, &second(ice, "")).await.unwrap();
     assert_eq!(used(&answer), ["audio recvonly"]);
 }
 
@@ -344,7 +344,7 @@ fn damaged_offers_are_answered_or_refused() {
     let offers = (0..OFFERS.len(), 0..3_usize, prop::collection::vec(damage, 1..6));
     let mut runner = TestRunner::new(ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(300) });
     let outcome = runner.run(&offers, |(which, role, damages)| {
-        let role = [Role::Watch, Role::Call, Role::Microphone][role];
+        let role = [Role::Watch, Role::Call, Role::Publish][role];
         let mut lines: Vec<String> = OFFERS[which].1.lines().map(str::to_owned).collect();
         damages.iter().for_each(|damage| damage.strike(&mut lines));
         let text = lines.join("\r\n");
