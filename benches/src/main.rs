@@ -9,6 +9,7 @@ mod kernels;
 mod motion;
 mod picture;
 mod stats;
+mod track;
 
 const USAGE: &str = "\
 benches WHAT
@@ -17,6 +18,7 @@ benches WHAT
   picture      PSNR and SSIM against path-traced pictures, and contact sheets; [--truth DIR] [--out DIR]
   gallery      contact sheets to look at: speech, blinks, emotions, turns; [AVATAR]… [--part face|eyes|mouth|whole] [--pose NAME]… [--network FILE] [--zoom N] [--out DIR]
   hef          the learned generator with random weights, layer by layer; [--size nano|base|paper] [--frames N]
+  track        how well a face in films of known coefficients is followed, and how fast; [AVATAR]… [--size PIXELS]
   kernels      each kernel of the motion plan on the CPU executor
 ";
 
@@ -31,6 +33,7 @@ fn main() {
         "gallery" => or_exit(gallery::run(arguments)),
         "hef" => or_exit(hef::run(arguments)),
         "kernels" => kernels::run(),
+        "track" => or_exit(track::run(arguments)),
         _ => {
             eprint!("{USAGE}");
             std::process::exit(2);

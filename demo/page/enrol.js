@@ -13,6 +13,7 @@ const QUALITY = 0.95;
 const READ = ['image/jpeg', 'image/png', 'image/webp', 'image/gif', 'image/bmp', 'image/tiff']; // by the server; the browser makes JPEG of others
 const LONG = 8000; // ms after which it is said why it takes longer
 const COUNT = 3; // seconds until a picture is taken
+const KEPT = 'vultus-own'; // of this tab: the avatar that is found again after a reload
 
 const $ = (id) => document.getElementById(id);
 /** The server's sentences have no capital and no full stop. */
@@ -72,6 +73,26 @@ export class Enrol extends EventTarget {
     this.#dialog.showModal();
     if (!this.#result) this.#empty();
     else if (this.#state !== 'choose') this.#fitted(false);
+  }
+
+  /** After a reload of the page the server may still have the avatar. */
+  async recall() {
+    const kept = this.#result ?? JSON.parse(sessionStorage.getItem(KEPT) ?? 'null');
+    if (!kept) return;
+    try {
+      await request(kept.picture);
+    } catch {
+      this.#result = null;
+      return sessionStorage.removeItem(KEPT);
+    }
+    this.#result = kept;
+    this.dispatchEvent(new CustomEvent('changed', { detail: { name: kept.avatar, before: null, picture: kept.picture } }));
+  }
+
+  /** The name is secret to this tab; the picture stays where it is. */
+  #keep() {
+    const { avatar, picture: shown, photo } = this.#result;
+    sessionStorage.setItem(KEPT, JSON.stringify({ avatar, picture: shown, photo: Boolean(photo) }));
   }
 
   /** A picture or an .avatar file, from wherever it was given. */
@@ -191,6 +212,7 @@ export class Enrol extends EventTarget {
       const before = old === answer.avatar ? null : old;
       this.#result = answer;
       this.#pictured = Boolean(answer.photo);
+      this.#keep();
       // The same name may have another face by now.
       this.dispatchEvent(new CustomEvent('changed', { detail: { name: answer.avatar, before, picture: `${answer.picture}?${Date.now()}` } }));
       if (before) this.#drop(before);
@@ -278,6 +300,7 @@ export class Enrol extends EventTarget {
 
   /** An avatar that nobody wants any more; the server would keep it for half an hour. */
   #drop(name, known = true) {
+    if (this.#result?.avatar === name) sessionStorage.removeItem(KEPT);
     if (known) request(`/v1/enrol/${name}`, { method: 'DELETE' }).catch(() => {});
     this.dispatchEvent(new CustomEvent('gone', { detail: name }));
   }
@@ -290,7 +313,9 @@ export class Enrol extends EventTarget {
 
   /** The server has it no more. */
   ended(name) {
-    if (this.#result?.avatar === name) this.#result = null;
+    if (this.#result?.avatar !== name) return;
+    sessionStorage.removeItem(KEPT);
+    this.#result = null;
   }
 
   /** Whatever is under way ends. */

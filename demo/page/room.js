@@ -100,6 +100,7 @@ class Room {
       this.devices();
       $('own').hidden = false;
       await this.cast.fill(list.avatars, query.get('avatar'));
+      await this.enrol.recall();
     } catch (error) {
       if (error.status === 401) return this.askToken(() => this.load());
       this.say('No server', 'warn');
