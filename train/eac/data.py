@@ -150,7 +150,7 @@ class Windows:
                 noise = self.corpus.columns[rng.integers(len(self.corpus.columns)), start : start + count].float()
                 below = rng.uniform(2, 50) / 4.343 - gain[i, 0, 0]  # signal to noise ratio 2 … 50 dB
                 columns[i] = torch.logaddexp(columns[i] * 4, noise * 4 - below) / 4
-            if rng.uniform() < 0.25:
+            if rng.uniform() < 0.3:
                 # A steady hiss hides closures more than anything else: 0 … 25 dB below the speech, from white to dull.
                 start = int(rng.integers(len(self.hiss) - count))
                 dull = float(rng.uniform(0, 4) * (rng.uniform() < 0.6)) * (mel / MELS - 0.3)
