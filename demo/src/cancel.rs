@@ -36,6 +36,24 @@ pub(crate) fn flag(patience: Duration, last: fn()) -> Result<Arc<AtomicBool>> {
     Ok(flag)
 }
 
+/// "A file is too long", by its number on Linux and macOS.
+#[cfg(unix)]
+const SIGXFSZ: i32 = 25;
+
+/// A file that reaches the limit of its size (`ulimit -f`) is an error of whoever writes it, not the end of the program, which would leave it half-written.
+#[cfg(unix)]
+pub(crate) fn outlive_file_limit() {
+    use tokio::signal::unix::{SignalKind, signal};
+    // What is registered stays so; without it the program is as it was.
+    if let Ok(runtime) = tokio::runtime::Builder::new_current_thread().enable_all().build() {
+        let _inside = runtime.enter();
+        drop(signal(SignalKind::from_raw(SIGXFSZ)));
+    }
+}
+
+#[cfg(not(unix))]
+pub(crate) fn outlive_file_limit() {}
+
 /// Ends a run as ctrl-C asks.
 ///
 /// # Errors

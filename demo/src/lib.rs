@@ -43,6 +43,7 @@ pub fn main() -> ExitCode {
         return errors::tell(&missing);
     }
     let arguments = Arguments::parse();
+    cancel::outlive_file_limit();
     let weights = arguments.weights.as_deref();
     let done = match arguments.command {
         Command::Serve(arguments) => serve::run(weights, &arguments),

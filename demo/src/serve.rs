@@ -209,16 +209,10 @@ fn tell(server: &Server, token: Option<&Token>, record: Option<&Path>) {
     eprintln!("vultus: computing on {}; media on UDP port {}; ctrl-C ends", server.backend, server.media_port);
 }
 
-/// "A file is too long", by its number on Linux and macOS.
-#[cfg(unix)]
-const SIGXFSZ: i32 = 25;
-
 async fn wait_for_end() -> Result<()> {
     #[cfg(unix)]
     {
         use tokio::signal::unix::{SignalKind, signal};
-        // A recording that reaches the limit of a file's size (ulimit -f) ends; the program does not.
-        let _unlimited = signal(SignalKind::from_raw(SIGXFSZ)).context("cannot watch for SIGXFSZ")?;
         let mut terminate = signal(SignalKind::terminate()).context("cannot watch for SIGTERM")?;
         tokio::select! {
             done = tokio::signal::ctrl_c() => done.context("cannot watch for ctrl-C"),

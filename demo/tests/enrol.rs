@@ -185,7 +185,7 @@ fn options_that_cannot_be_followed() {
         &enrol(&["-o", "x.avatar", "--landmarks", "letter.json"]),
         &["letter.json", "no JSON object of points"],
     );
-    fails(path, &enrol(&["-o", "x.avatar", "--face", "2"]), &["no face number 2", "from 1 to 1"]);
+    fails(path, &enrol(&["-o", "x.avatar", "--face", "2"]), &["no face number 2", "the photo has 1"]);
     fails(path, &enrol(&["-o", "x.avatar", "--crop", "300,0,500"]), &["no square of this photo", "700×560 pixels"]);
     fails(path, &enrol(&["-o", "x.avatar", "--crop", "0,0,80"]), &["holds none of the faces"]);
     fails(path, &enrol(&["-o", "x.avatar", "--title", ""]), &["--title is no line of text"]);

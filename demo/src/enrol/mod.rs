@@ -48,7 +48,7 @@ pub(crate) struct Enrol {
     #[arg(long, value_name = "OUT.png")]
     preview: Option<PathBuf>,
     /// The square of the photo that becomes the portrait: its left edge, its top and its side, in pixels; else one around the head.
-    #[arg(long, value_name = "X,Y,SIDE", value_parser = square)]
+    #[arg(long, value_name = "X,Y,SIDE", allow_hyphen_values = true, value_parser = square)]
     crop: Option<Square>,
     /// Width and height of the portrait; else as many pixels as the photo has there.
     #[arg(long, value_enum)]

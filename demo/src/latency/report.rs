@@ -66,6 +66,10 @@ impl Times {
     }
 }
 
+/// Frames a second below which a machine does not keep up with 25, and the share of onsets that the mouth answers at least where it does.
+const KEEPS_UP: f64 = 20.0;
+const ANSWERED: f64 = 0.8;
+
 /// Moments of silence that were treated as onsets.
 #[derive(Clone, Copy, Debug, Serialize)]
 pub(super) struct Sham {
@@ -126,6 +130,12 @@ pub(super) struct Report {
 }
 
 impl Report {
+    /// Whether the machine did not keep up, so that the page's figures do not hold.
+    pub(super) fn too_slow(&self) -> bool {
+        let answered = self.onsets.saturating_sub(self.missed);
+        self.fps.is_some_and(|fps| fps < KEEPS_UP) || (answered as f64) < ANSWERED * self.onsets as f64
+    }
+
     /// `page` is what measure.js posts, `stages` the server's `stages_ms`.
     pub(super) fn new(setting: Setting, page: Value, stages: Value) -> Self {
         let number = |path: &str| page.pointer(path).and_then(Value::as_f64);

@@ -42,6 +42,12 @@ impl fmt::Display for Report {
         if setting.lost_percent > 0.0 {
             writeln!(f, "{} % of all datagrams were lost on purpose", setting.lost_percent)?;
         }
+        if self.too_slow() {
+            writeln!(
+                f,
+                "this machine was too slow for all of it: it is measured, but sound and picture no longer kept time, and no bound holds"
+            )?;
+        }
         self.ends(f)?;
         self.picture(f)?;
         self.split(f)

@@ -111,6 +111,9 @@ pub enum AssetError {
         /// The operating system's answer.
         cause: std::io::Error,
     },
+    /// A picture, where an avatar was meant.
+    #[error("{file} is a picture; make an avatar of it first: vultus enrol {file} -o me.avatar", file = .0.display())]
+    Picture(PathBuf),
     /// No avatar has this name.
     #[error("{}", names::unknown("avatar", .name, &.known.iter().map(String::as_str).collect::<Vec<_>>(), "an .avatar file"))]
     UnknownAvatar {
@@ -274,7 +277,14 @@ impl Assets {
     /// [`AssetError::UnknownAvatar`], or what is wrong with the file.
     pub fn avatar(&self, name_or_file: &str) -> Result<AvatarFile, AssetError> {
         let as_path = Path::new(name_or_file);
-        let file = || Ok(AvatarFile::parse(name_or_file, read_file(as_path, AVATAR_BYTES)?)?);
+        let file = || {
+            let bytes = read_file(as_path, AVATAR_BYTES)?;
+            // Pictures are what people try first.
+            match image::guess_format(&bytes) {
+                Ok(_) => Err(AssetError::Picture(as_path.to_owned())),
+                Err(_) => Ok(AvatarFile::parse(name_or_file, bytes)?),
+            }
+        };
         if as_path.extension().is_some_and(|e| e == "avatar") || as_path.components().count() > 1 {
             return file();
         }

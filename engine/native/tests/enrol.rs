@@ -150,7 +150,7 @@ fn of_several_faces_the_largest_or_the_one_that_is_asked_for() {
     let cropped = enroller.enrol(&photo, &Options { crop: Some(cropped), ..options() }).unwrap();
     assert_eq!((cropped.taken, cropped.avatar.origin.framing.unwrap().side), (Some(0), 500));
     let error = enroller.enrol(&photo, &Options { face: Some(3), ..options() }).unwrap_err().to_string();
-    assert!(error.contains("no face number 3") && error.contains("from 1 to 2"), "{error}");
+    assert!(error.contains("no face number 3") && error.contains("the photo has 2"), "{error}");
     let nowhere = Square { left: 500, top: 0, side: 64 };
     let error = enroller.enrol(&photo, &Options { crop: Some(nowhere), ..options() }).unwrap_err().to_string();
     assert!(error.contains("holds none of the faces"), "{error}");

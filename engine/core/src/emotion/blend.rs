@@ -58,7 +58,7 @@ impl Blend {
     pub fn new(parts: impl IntoIterator<Item = (Emotion, f64)>) -> Result<Self, BlendError> {
         let mut shares = [None; Emotion::ALL.len()];
         for (emotion, share) in parts {
-            if !(share.is_finite() && share >= 0.0) {
+            if !(share.is_finite() && (0.0..=1.0 + ROUNDING).contains(&share)) {
                 return Err(BlendError::Share { emotion, got: share.to_string() });
             }
             if shares[emotion.index()].replace(share).is_some() {

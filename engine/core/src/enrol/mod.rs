@@ -53,6 +53,8 @@ const TINY: f64 = 9.0;
 const CLOSE: f64 = 1.35;
 /// Of jawOpen.
 const OPEN: f32 = 0.25;
+/// Lips that are farther apart than this share of their range show teeth.
+const APART: f32 = 0.1;
 /// Share of a picture that is soft and no edge.
 const UNSURE: f32 = 0.11;
 /// Share of the photograph's edge, within the face's width, that is person where the head is cut there.
@@ -68,7 +70,9 @@ pub enum EnrolError {
     )]
     NoFace,
     /// Faces, but not the one that was asked for.
-    #[error("there is no face number {asked}: {faces} found, counted from the left; give a number from 1 to {faces}")]
+    #[error(
+        "there is no face number {asked}: the photo has {faces}, counted from the left; leave the number out, or give another"
+    )]
     NoSuchFace {
         /// Counted from 1.
         asked: usize,
@@ -267,7 +271,7 @@ impl Enroller {
             doubts.push(Doubt::Close);
         }
         doubts.extend(edges.into_iter().map(Doubt::Cut));
-        if model.expression_index("jawOpen").is_some_and(|k| fit.beta[k] > OPEN) {
+        if model.lip_gap(&fit.beta) > APART || model.expression_index("jawOpen").is_some_and(|k| fit.beta[k] > OPEN) {
             doubts.push(Doubt::OpenMouth);
         }
         if cut.unsure > UNSURE {

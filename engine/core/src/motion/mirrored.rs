@@ -4,7 +4,6 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use super::Motion;
-use crate::avatar::EXPRESSION;
 use crate::compute::ComputeError;
 use crate::drive::{Drive, MotionFrame};
 use crate::emotion::Mood;
@@ -12,8 +11,9 @@ use crate::emotion::Mood;
 /// jawForward to mouthUpperUpRight, and what follows the brows and cheeks that belongs to the mouth.
 const MOUTH: std::ops::Range<usize> = 14..41;
 const CHEEK_PUFF: usize = 46;
-/// tongueOut, and the model's own twelve.
-const TONGUE: usize = 51;
+/// tongueOut, and of the model's own twelve those of tongue and lips.
+const TONGUE: std::ops::Range<usize> = 51..62;
+const BREATH: usize = 63;
 /// The corners, which tell a feeling as much as a sound: smile, frown and dimple, left and right.
 const CORNERS: [usize; 6] = [23, 24, 25, 26, 27, 28];
 /// Frames that a face is still believed after the camera has shown it last, and frames that coming and going take.
@@ -95,7 +95,7 @@ impl Mirrored {
 fn mixed(voice: &Drive, seen: &Drive, lips: Lips) -> Drive {
     let mut drive = Drive { sigma: voice.sigma, ..seen.clone() };
     if lips == Lips::Voice {
-        let of_the_voice = MOUTH.chain([CHEEK_PUFF]).chain(TONGUE..EXPRESSION);
+        let of_the_voice = MOUTH.chain([CHEEK_PUFF, BREATH]).chain(TONGUE);
         of_the_voice.for_each(|k| drive.beta[k] = voice.beta[k]);
         CORNERS.into_iter().for_each(|k| drive.beta[k] = voice.beta[k].max(seen.beta[k]));
     }

@@ -78,7 +78,8 @@ impl Microphone {
         keep_alsa_quiet();
         let device = find(name)?;
         let shown = device_name(&device);
-        let refused = |error: cpal::Error| CaptureError::Device { name: shown.clone(), reason: error.to_string() };
+        let words = |error: cpal::Error| error.to_string().trim_end_matches('.').to_owned();
+        let refused = |error: cpal::Error| CaptureError::Device { name: shown.clone(), reason: words(error) };
         let supported = device.default_input_config().map_err(refused)?;
         let (format, config) = (supported.sample_format(), supported.config());
         let rate = config.sample_rate;
@@ -205,7 +206,12 @@ fn keep_alsa_quiet() {
 /// Names of the microphones.
 pub fn microphones() -> Vec<String> {
     keep_alsa_quiet();
-    cpal::default_host().input_devices().map(|devices| devices.map(|d| device_name(&d)).collect()).unwrap_or_default()
+    cpal::default_host().input_devices().map(names).unwrap_or_default()
+}
+
+/// Without ALSA's device that hears nothing.
+fn names(devices: impl Iterator<Item = Device>) -> Vec<String> {
+    devices.map(|device| device_name(&device)).filter(|name| !name.starts_with("Discard all samples")).collect()
 }
 
 fn find(name: Option<&str>) -> Result<Device, CaptureError> {

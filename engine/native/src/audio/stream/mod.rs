@@ -3,6 +3,7 @@
 //! The bytes are samples, or WAV files: a header says how what follows it is written, wherever it stands and however it is cut into pieces. Sans
 //! I/O; what a piece has of a sample or a header is kept until the next.
 
+mod foreign;
 mod sample;
 mod wav;
 
@@ -12,6 +13,7 @@ use symphonia::core::audio::{Channels, Position};
 use thiserror::Error;
 
 use super::fold::stereo_weights;
+use foreign::Start;
 use vultus::audio::LiveMix;
 use wav::Found;
 
@@ -113,6 +115,12 @@ pub enum StreamError {
         /// Where.
         byte: u64,
     },
+    /// It is a file of another kind.
+    #[error("this is {kind}, and only WAV and bare samples are spoken; ask your text-to-speech for PCM or WAV")]
+    Foreign {
+        /// What it is.
+        kind: &'static str,
+    },
     /// The sound ended inside a header.
     #[error("the sound ended at byte {byte}, inside a WAV header")]
     Cut {
@@ -131,6 +139,7 @@ impl StreamError {
             | Self::Channels { byte, .. }
             | Self::Header { byte, .. }
             | Self::Cut { byte } => byte,
+            Self::Foreign { .. } => 0,
         }
     }
 
@@ -265,7 +274,16 @@ impl SoundStream {
             return Ok(None);
         }
         match self.state {
-            State::Sound { left } => Ok(self.sound_or_header(input, left, sound)),
+            State::Sound { left } => {
+                if self.at == 0 && left.is_none() {
+                    match foreign::look(input) {
+                        Start::Fine => {}
+                        Start::More => return Ok(None),
+                        Start::File(kind) => return Err(StreamError::Foreign { kind }),
+                    }
+                }
+                Ok(self.sound_or_header(input, left, sound))
+            }
             State::Head => {
                 self.state = State::Chunk { described: false, large: None };
                 Ok(Some(wav::MAGIC))
