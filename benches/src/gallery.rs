@@ -1,6 +1,7 @@
 //! Contact sheets to look at: how avatars look when they speak, blink, feel and turn. No sound and no network is needed.
 //!
-//! `gallery [AVATAR]… [--part face|eyes|mouth|whole] [--pose NAME]… [--expressions FILE] [--network FILE] [--size PIXELS] [--zoom N] [--columns N] [--own] [--times] [--out DIR]`
+//! `gallery [AVATAR]… [--part face|eyes|mouth|whole] [--pose NAME]… [--expressions FILE] [--network FILE] [--size PIXELS] [--zoom N] [--columns N] [--own] [--times]
+//! [--background portrait|blur|#RRGGBB|FILE] [--out DIR]`
 //!
 //! An avatar is a name or a file; without one, all that ship are drawn. Poses are those of [`POSES`], then the cells of the expressions file (emotions, visemes;
 //! written by `python -m train.eac.preview --expressions`): `{"cells": [{"name": …, "beta": {name: value}, "motion": [pitch, yaw, roll, x, y, z]}]}`, `motion` may
@@ -17,9 +18,10 @@ use vultus::drive::Drive;
 use vultus::face::{FaceModel, Mask};
 use vultus::generator::Generator as _;
 use vultus::generator::hef::HefWeights;
-use vultus::generator::{Method, OutputFormat, PortraitGenerator, Recording};
+use vultus::generator::{Background, Method, OutputFormat, PortraitGenerator, Recording};
 use vultus::weights::WeightReader;
 use vultus_native::assets::Assets;
+use vultus_native::backdrop;
 use vultus_native::compute::{Backend, clock, open};
 use vultus_truth::{bounds, project};
 
@@ -75,6 +77,7 @@ struct Options {
     columns: u32,
     own: bool,
     times: bool,
+    background: Background,
     out: PathBuf,
 }
 
@@ -104,7 +107,7 @@ pub(crate) fn run(arguments: impl Iterator<Item = String>) -> Result<(), Error> 
     for name in avatars {
         let avatar = assets.avatar(&name)?;
         let mut generator = {
-            let prepared = recording.prepare(&model, &avatar)?;
+            let prepared = recording.prepare(&model, &avatar)?.before(&options.background)?;
             if options.own { prepared.keeping_expression(&model, &avatar) } else { prepared }.generator()?
         };
         let size = options.size as u32;
@@ -157,6 +160,7 @@ fn read_options(mut arguments: impl Iterator<Item = String>) -> Result<Options, 
         columns: 8,
         own: false,
         times: false,
+        background: Background::Portrait,
         out: ".".into(),
     };
     while let Some(option) = arguments.next() {
@@ -171,6 +175,7 @@ fn read_options(mut arguments: impl Iterator<Item = String>) -> Result<Options, 
             "--columns" => options.columns = value()?.parse::<u32>()?.max(1),
             "--own" => options.own = true,
             "--times" => options.times = true,
+            "--background" => options.background = backdrop::background_or_file(&value()?)?,
             "--out" => options.out = value()?.into(),
             _ if option.starts_with("--") => return Err(format!("unknown option {option}").into()),
             _ => options.avatars.push(option),

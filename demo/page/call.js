@@ -18,7 +18,7 @@ export class Call extends EventTarget {
 
   /**
    * `microphone`: an audio track, or null to watch only. `session`: joins that one instead of starting one. `ask`: gives
-   * `{avatar, emotion, intensity}` for a new session. `video`, `audio`: the elements that show and play what arrives.
+   * `{avatar, background, emotion, intensity}` for a new session. `video`, `audio`: the elements that show and play what arrives.
    */
   constructor({ microphone = null, session = null, ask = () => ({}), video, audio }) {
     super();

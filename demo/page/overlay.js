@@ -1,5 +1,5 @@
 // ?overlay: the picture alone, filling the window, for a browser source in a streaming program. Everything else is hidden and see-through.
-// &session=ID watches a session that runs; else one of its own is begun with &avatar= &emotion= &intensity=. &mute keeps it silent.
+// &session=ID watches a session that runs; else one of its own is begun with &avatar= &background= &emotion= &intensity=. &mute keeps it silent.
 
 import { Call } from '/call.js';
 
@@ -12,7 +12,7 @@ export function begin() {
 
   const call = new Call({
     session: query.get('session'),
-    ask: () => Object.fromEntries(['avatar', 'emotion', 'intensity'].filter((key) => query.has(key)).map((key) => [key, query.get(key)])),
+    ask: () => Object.fromEntries(['avatar', 'background', 'emotion', 'intensity'].filter((key) => query.has(key)).map((key) => [key, query.get(key)])),
     video,
     audio,
   });

@@ -1,5 +1,6 @@
 // The page: puts the parts together. One call at a time, with the microphone or, for a sound file without one, only watching.
 
+import { Behind } from '/behind.js';
 import { Call } from '/call.js';
 import { Cast } from '/cast.js';
 import { Control } from '/control.js';
@@ -30,6 +31,7 @@ class Room {
   strain = new Strain();
   enrol = new Enrol();
   cast = new Cast($('cast'), { still: $('still'), name: $('name'), title: $('title') });
+  behind = new Behind($('behind'), $('behind-colour'));
   expression = new Expression({
     chips: $('moods'), second: $('second'), share: $('share'), parts: $('share-words'), form: $('feeling'), words: $('feeling-words'), answer: $('feeling-answer'), slider: $('intensity'), output: $('intensity-words'),
   });
@@ -54,6 +56,7 @@ class Room {
       },
     });
     this.cast.addEventListener('pick', ({ detail }) => this.control.send({ type: 'avatar', avatar: detail }));
+    this.behind.addEventListener('pick', ({ detail }) => this.control.send({ type: 'background', background: detail }));
     this.expression.addEventListener('feel', ({ detail }) => this.feel(detail));
     $('own').addEventListener('click', () => this.enrol.open());
     this.enrol.addEventListener('changed', ({ detail }) => this.owned(detail));
@@ -94,6 +97,8 @@ class Room {
       this.expression.fill(list.emotions, list.intensity);
       if (list.emotions.includes(query.get('emotion'))) this.expression.show(query.get('emotion'), Number(query.get('intensity')) || 1);
       this.mark.wear(this.expression.emotion, this.expression.intensity);
+      this.behind.fill(list.backgrounds, list.background);
+      if (query.has('background')) this.behind.show(query.get('background'));
       this.notice.hide();
       this.say('Ready', '');
       $('start').disabled = false;
@@ -159,7 +164,7 @@ class Room {
       microphone: this.stream?.getAudioTracks()[0] ?? null,
       ask: () => {
         const { emotion, intensity } = this.expression;
-        return { avatar: this.cast.value ?? '', emotion: typeof emotion === 'string' ? emotion : JSON.stringify(emotion), intensity };
+        return { avatar: this.cast.value ?? '', background: this.behind.value ?? 'portrait', emotion: typeof emotion === 'string' ? emotion : JSON.stringify(emotion), intensity };
       },
       video: $('picture'),
       audio: $('voice'),
@@ -354,8 +359,9 @@ class Room {
   }
 
   /** The session's state as the server tells it: another page or program may have changed it. */
-  told({ emotion, intensity, avatar, recording }) {
+  told({ emotion, intensity, avatar, background, recording }) {
     $('recorded').hidden = !recording;
+    if (background) this.behind.show(background);
     if (avatar) this.cast.show(avatar);
     if (emotion && performance.now() - this.#felt > 1000) {
       this.expression.show(emotion, intensity ?? this.expression.intensity);

@@ -30,7 +30,7 @@ pub(crate) fn run(weights: Option<&Path>, arguments: &Coeffs, start: Instant) ->
     let output = arguments.output.as_path();
     let format = Format::of(output)?;
     let mut bar = Bar::new();
-    let parts = setup::open(weights, &arguments.speech, None, output, MOTION_FPS)?;
+    let parts = setup::open(weights, &arguments.speech, &[], output, MOTION_FPS)?;
     let loaded = Instant::now();
     let failed = |e: io::Error| MediaError::Write { file: output.display().to_string(), cause: e };
     let mut writer = Writer::create(output, format, &parts.face).map_err(failed)?;

@@ -1,9 +1,13 @@
 //! Options that several commands have.
 
-use anyhow::{Result, bail};
-use clap::ValueEnum;
+use std::path::Path;
+
+use anyhow::{Error, Result, bail};
 use clap::builder::{PossibleValue, PossibleValuesParser};
+use clap::{Args, ValueEnum};
+use vultus::generator::Background;
 use vultus::motion::LOOK_AHEAD_MAX;
+use vultus_native::backdrop;
 use vultus_native::compute::Backend;
 use vultus_native::registry::Registry;
 
@@ -14,6 +18,26 @@ pub(crate) enum Size {
     Small = 256,
     #[value(name = "512")]
     Large = 512,
+}
+
+/// What is behind the face.
+#[derive(Debug, Args)]
+pub(crate) struct Behind {
+    /// What is behind the face: the portrait's own background, that one out of focus, one colour, or the middle of a picture (PNG, JPEG).
+    #[arg(long, value_name = "portrait|blur|#RRGGBB|FILE", default_value = "portrait")]
+    background: String,
+}
+
+impl Behind {
+    /// The background, with its picture if it is one.
+    pub(crate) fn background(&self) -> Result<Background> {
+        backdrop::background_or_file(&self.background).map_err(Error::msg)
+    }
+
+    /// As if it were a file; most are none.
+    pub(crate) fn path(&self) -> &Path {
+        Path::new(&self.background)
+    }
 }
 
 /// Where networks and pictures are computed.

@@ -10,6 +10,7 @@ macro_rules! files {
 
 static FILES: &[(&str, &[u8])] = files![
     "app.js",
+    "behind.js",
     "call.js",
     "camera.js",
     "cast.js",

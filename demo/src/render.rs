@@ -12,7 +12,7 @@ use vultus_native::registry::{Easel, GENERATOR, Registry};
 use vultus_native::stream::{self, FilmSettings};
 
 use crate::console::{self, Bar};
-use crate::options::{Size, generators};
+use crate::options::{Behind, Size, generators};
 use crate::report::{Report, Run};
 use crate::speech::Speech;
 use crate::{cancel, setup};
@@ -27,6 +27,8 @@ pub(crate) struct Render {
     /// Name of an avatar (see `vultus avatars`) or an .avatar file.
     #[arg(long, value_name = "NAME|FILE", default_value = DEFAULT_AVATAR)]
     avatar: String,
+    #[command(flatten)]
+    behind: Behind,
     /// Width and height in pixels.
     #[arg(long, value_enum, default_value = "512")]
     size: Size,
@@ -78,7 +80,9 @@ pub(crate) fn run(weights: Option<&Path>, arguments: &Render, start: Instant) ->
     }
     let (fps, size) = (arguments.fps as u32, arguments.size as usize);
     let mut bar = Bar::new();
-    let parts = setup::open(weights, &arguments.speech, Some(&arguments.avatar), output, fps)?;
+    let background = arguments.behind.background()?;
+    let reads = [("the avatar", Path::new(&arguments.avatar)), ("the background", arguments.behind.path())];
+    let parts = setup::open(weights, &arguments.speech, &reads, output, fps)?;
     let avatar = parts.assets.avatar(&arguments.avatar)?;
     let registry = Registry::default();
     let entry = registry.generator(&arguments.generator).map_err(Error::msg)?;
@@ -91,7 +95,7 @@ pub(crate) fn run(weights: Option<&Path>, arguments: &Render, start: Instant) ->
         notices: &console::notices(),
     })?;
     let name = avatar.name.clone();
-    let mut generator = drawer.prepare(avatar)?.open()?;
+    let mut generator = drawer.prepare(avatar)?.open_before(&background)?;
     let loaded = Instant::now();
     let film = FilmSettings { target: output, size, fps, sound: arguments.audio_codec.into() };
     let done =

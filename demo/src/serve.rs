@@ -17,7 +17,7 @@ use vultus_server::{ServeOptions, Server, SourceOptions, StudioOptions, Token};
 use crate::console;
 use crate::errors::CANCELLED;
 use crate::graphics::trial;
-use crate::options::{BackendName, Size, check_look_ahead, generators, intensity, lookahead, motions};
+use crate::options::{BackendName, Behind, Size, check_look_ahead, generators, intensity, lookahead, motions};
 use crate::{live, page};
 
 /// How long saying goodbye may take.
@@ -66,6 +66,8 @@ pub(crate) struct Serve {
     /// Name of an avatar (see `vultus avatars`) or an .avatar file: the one that is shown first.
     #[arg(long, value_name = "NAME|FILE", default_value = DEFAULT_AVATAR)]
     avatar: String,
+    #[command(flatten)]
+    behind: Behind,
     /// Emotion of `--mic` and `--loop`: a name, or shares of several, '{"happy":0.7,"surprised":0.3}'.
     #[arg(long, value_name = "NAME|SHARES", default_value = "neutral")]
     emotion: String,
@@ -143,6 +145,7 @@ impl Serve {
             size: self.size as usize,
             look_ahead: self.lookahead,
             avatar: self.avatar.clone(),
+            background: self.behind.background()?,
             ease,
         };
         let options = ServeOptions {

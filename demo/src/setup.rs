@@ -31,11 +31,11 @@ pub(crate) struct Parts {
     pub(crate) emotion: Blend,
 }
 
-/// Checks what the user gave, cheapest first, and opens everything. `avatar` is a name or a file.
+/// Checks what the user gave, cheapest first, and opens everything. `reads` are further inputs: what they are, and names that may be files.
 pub(crate) fn open(
     weights: Option<&Path>,
     arguments: &Speech,
-    avatar: Option<&str>,
+    reads: &[(&str, &Path)],
     output: &Path,
     fps: u32,
 ) -> Result<Parts> {
@@ -46,8 +46,8 @@ pub(crate) fn open(
         check_sound(audio)?;
         files = files.reads("the sound to read", audio);
     }
-    if let Some(avatar) = avatar.map(Path::new) {
-        files = files.reads("the avatar", avatar);
+    for (what, path) in reads {
+        files = files.reads(what, path);
     }
     files.writes("--output", Some(output)).writes("--report", arguments.report.as_deref()).check()?;
     let graphics = Graphics::ask(arguments.backend.into(), Some(&trial()))?;

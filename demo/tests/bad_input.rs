@@ -99,6 +99,25 @@ fn names_and_numbers_that_are_not_there() {
 }
 
 #[test]
+fn backgrounds_that_are_none() {
+    let dir = folder();
+    image::RgbImage::new(64, 48).save(dir.path().join("wall.png")).unwrap();
+    fs::rename(dir.path().join("wall.png"), dir.path().join("wall.mp4")).unwrap();
+    for (background, words) in [
+        ("blurr", &["no background named \"blurr\"", "did you mean blur?", "a colour such as #00ff00"][..]),
+        ("#0f0", &["no background named \"#0f0\"", "portrait, blur", "or a picture"]),
+        ("none", &["H.264 has none", "#00ff00", "key it out"]),
+        ("beach.png", &["beach.png", "there is no such file"]),
+        ("speech.wav", &["speech.wav"]),
+    ] {
+        fails(dir.path(), &["render", "speech.wav", "-o", "out.mp4", "--background", background], words);
+        fails(dir.path(), &["serve", "--port", "0", "--media-port", "0", "--background", background], words);
+    }
+    let over = ["render", "speech.wav", "-o", "wall.mp4", "--background", "wall.mp4"];
+    fails(dir.path(), &over, &["wall.mp4 is also the background"]);
+}
+
+#[test]
 fn environment_variables_with_other_values() {
     let dir = folder();
     for (variable, accepted) in

@@ -75,6 +75,72 @@ fn probe(film: &Path, stream: &str) -> (u64, f64) {
     (times.len() as u64, times.last().copied().unwrap_or(0.0))
 }
 
+/// Mean RGB of the upper left corner of each picture of a film.
+fn corners(film: &Path) -> Vec<[u32; 3]> {
+    let filter = ["-vf", "crop=16:16:0:0,scale=1:1:flags=area", "-f", "rawvideo", "-pix_fmt", "rgb24", "-"];
+    let output = Command::new("ffmpeg").args(["-v", "error", "-i"]).arg(film).args(filter).output().unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    output.stdout.as_chunks().0.iter().map(|rgb| rgb.map(u32::from)).collect()
+}
+
+#[test]
+fn a_session_changes_what_is_behind_the_face() {
+    let dir = tempfile::tempdir().unwrap();
+    let picture = dir.path().join("blue wall.png");
+    image::RgbImage::from_pixel(96, 64, image::Rgb([20, 40, 220])).save(&picture).unwrap();
+    let (films_in, picture) = (dir.path().to_str().unwrap(), picture.to_str().unwrap());
+    let mut server = Server::start(&["--generator", "warp", "--record", films_in, "--background", picture]);
+    let list = server.json("/v1/avatars");
+    assert_eq!(list["backgrounds"], json!(["portrait", "blur", "picture"]));
+    assert_eq!(list["background"], "picture");
+    let mut agent = server.speak("avatar=amara&background=%2300ff00");
+    agent.wait_for("state", |state| state["background"] == "#00ff00");
+    let said = |agent: &mut Channel| {
+        agent.say(0.6);
+        agent.tell(&json!({ "type": "end" }));
+        agent.wait("spoken");
+    };
+    said(&mut agent);
+    for (wanted, told) in [("ff0000", "#ff0000"), ("picture", "picture"), ("blur", "blur"), ("portrait", "portrait")] {
+        agent.tell(&json!({ "type": "background", "background": wanted }));
+        let state = agent.wait_for("state", |state| state["background"] == told);
+        assert_eq!(state["avatar"], "amara");
+        said(&mut agent);
+    }
+    // Another face keeps what is behind it, and nothing that is wrong changes anything.
+    agent.tell(&json!({ "type": "background", "background": "#0000ff" }));
+    agent.wait_for("state", |state| state["background"] == "#0000ff");
+    agent.tell(&json!({ "type": "avatar", "avatar": "jonas" }));
+    agent.wait_for("state", |state| state["avatar"] == "jonas" && state["background"] == "#0000ff");
+    for (wrong, words) in [
+        (json!("none"), "H.264 has none"),
+        (json!("blurr"), "did you mean blur?"),
+        (json!(picture), "portrait, blur, picture, or give a colour such as #00ff00"),
+        (json!(7), "is a text"),
+    ] {
+        agent.tell(&json!({ "type": "background", "background": wrong }));
+        let error = agent.wait("error");
+        assert_eq!(error["field"], "background", "{error}");
+        assert!(error["error"].as_str().unwrap().contains(words), "{wrong}: {error}");
+    }
+    assert_eq!(server.json("/v1/stats")["sessions"][0]["background"], "#0000ff");
+    let Err(tungstenite::Error::Http(refused)) = server.try_speak("background=none") else { panic!("it was taken") };
+    assert_eq!(refused.status(), 400);
+    // Who says nothing has the server's.
+    server.speak("").wait_for("state", |state| state["background"] == "picture");
+
+    server.end();
+    let all: Vec<[u32; 3]> = films(dir.path())
+        .iter()
+        .filter(|file| file.extension().is_some_and(|it| it == "mp4"))
+        .flat_map(|film| corners(film))
+        .collect();
+    for colour in [[0, 255, 0], [255, 0, 0], [20, 40, 220], [0, 0, 255]] {
+        let near = |rgb: &&[u32; 3]| rgb.iter().zip(&colour).all(|(a, b)| a.abs_diff(*b) < 24);
+        assert!(all.iter().filter(near).count() > 3, "{colour:?} is in no corner: {all:?}");
+    }
+}
+
 #[test]
 fn sessions_are_recorded_and_what_is_recorded_plays() {
     let dir = tempfile::tempdir().unwrap();

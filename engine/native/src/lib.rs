@@ -3,6 +3,7 @@
 
 pub mod assets;
 pub mod audio;
+pub mod backdrop;
 pub mod compute;
 pub mod enrol;
 pub mod graphics;

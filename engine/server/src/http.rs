@@ -10,6 +10,7 @@ use axum::routing::{delete, get, post};
 use axum::{Json, Router, middleware};
 use serde_json::{Value, json};
 use vultus::emotion::Emotion;
+use vultus::generator::Background;
 use vultus_native::assets::{self, SAMPLE};
 
 use crate::app::App;
@@ -92,15 +93,23 @@ async fn sample(State(app): State<App>) -> Response {
 }
 
 async fn avatars(State(app): State<App>) -> Json<Value> {
-    let avatars: Vec<Value> = app
-        .rooms
-        .studio()
+    let studio = app.rooms.studio();
+    let avatars: Vec<Value> = studio
         .avatars()
         .map(
             |(name, default)| json!({ "name": name, "default": default, "picture": format!("/v1/avatars/{name}.jpg") }),
         )
         .collect();
-    Json(json!({ "avatars": avatars, "emotions": Emotion::ALL.map(Emotion::name), "intensity": [1, 3] }))
+    let default = studio.default_background();
+    let mut backgrounds = vec!["portrait", "blur"];
+    backgrounds.extend(matches!(default, Background::Picture(_)).then_some("picture"));
+    Json(json!({
+        "avatars": avatars,
+        "backgrounds": backgrounds,
+        "background": default.to_string(),
+        "emotions": Emotion::ALL.map(Emotion::name),
+        "intensity": [1, 3],
+    }))
 }
 
 async fn portrait(State(app): State<App>, Path(file): Path<String>) -> Result<impl IntoResponse, Refusal> {

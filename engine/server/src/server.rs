@@ -185,7 +185,8 @@ impl Server {
             Some(wanted) => {
                 let avatar = app.rooms.studio().default_avatar().to_owned();
                 let mood = app.rooms.studio().mood(options.emotion, options.intensity).map_err(anyhow::Error::from)?;
-                let look = Look { avatar, emotion: options.emotion, mood };
+                let background = app.rooms.studio().default_background().clone();
+                let look = Look { avatar, background, emotion: options.emotion, mood };
                 let rooms = Arc::clone(&app.rooms);
                 Some(blocking(move || Source::start(&wanted, &rooms, look)).await??)
             }

@@ -25,6 +25,7 @@ pub(crate) struct Wish {
     /// An existing session.
     pub(crate) session: Option<String>,
     avatar: Option<String>,
+    background: Option<String>,
     emotion: Option<String>,
     intensity: Option<f32>,
     /// Whose the lips are while a camera comes with the offer.
@@ -64,11 +65,15 @@ impl Wish {
         let studio = rooms.studio();
         let avatar = self.avatar.unwrap_or_else(|| studio.default_avatar().to_owned());
         studio.knows(&avatar).map_err(|sentence| Refusal::new(StatusCode::NOT_FOUND, sentence))?;
+        let background = match self.background {
+            Some(text) => studio.background(&text).map_err(Refusal::bad_request)?,
+            None => studio.default_background().clone(),
+        };
         let emotion = names::emotion(self.emotion.as_deref().unwrap_or("neutral"));
         let emotion = emotion.map_err(Refusal::bad_request)?;
         let mood = studio.mood(emotion, self.intensity.unwrap_or(1.0));
         let mood = mood.map_err(|error| Refusal::bad_request(error.to_string()))?;
-        Ok(Look { avatar, emotion, mood })
+        Ok(Look { avatar, background, emotion, mood })
     }
 }
 

@@ -14,7 +14,7 @@ use vultus::avatar::AvatarFile;
 use vultus::compute::Compute;
 use vultus::emotion::{Blend, EASE, Mood, MoodError};
 use vultus::face::FaceModel;
-use vultus::generator::{Generator, OutputFormat, Prepared};
+use vultus::generator::{Background, Generator, OutputFormat, Prepared};
 use vultus::motion::MotionSource;
 use vultus::session::Session;
 use vultus_native::assets::{Assets, DEFAULT_AVATAR, FACE};
@@ -23,7 +23,7 @@ use vultus_native::enrol::Enroller;
 use vultus_native::graphics::{Graphics, TrialCommand};
 use vultus_native::registry::{Drawer, Easel, MOTION, Registry, live_generator};
 use vultus_native::seeing::{Looker, Sight};
-use vultus_native::{Notices, names};
+use vultus_native::{Notices, backdrop, names};
 
 use crate::kept::Kept;
 use crate::own::{GONE, Own, OwnAvatar, Shown};
@@ -54,6 +54,8 @@ pub struct StudioOptions {
     pub look_ahead: usize,
     /// The avatar that is used where none is named: a name, or an `.avatar` file.
     pub avatar: String,
+    /// What is behind the face where nothing is said. Clients may ask for it as well: a picture is called `picture`.
+    pub background: Background,
     /// How long a change of emotion takes where a client does not say.
     pub ease: Duration,
 }
@@ -70,6 +72,7 @@ impl Default for StudioOptions {
             size: 512,
             look_ahead: 2,
             avatar: DEFAULT_AVATAR.to_owned(),
+            background: Background::Portrait,
             ease: EASE,
         }
     }
@@ -98,6 +101,8 @@ pub struct Studio {
     default: String,
     /// Where that one is a file of the user's: its path, which no client sees.
     default_file: Option<String>,
+    /// What is behind the face where nothing is said.
+    background: Background,
     own: Own<Face>,
     prepared: Kept<Arc<dyn Prepared>>,
     thumbnails: Kept<Arc<[u8]>>,
@@ -146,13 +151,18 @@ impl Studio {
             names,
             default: default.clone(),
             default_file,
+            background: options.background.clone(),
             own: Own::default(),
             prepared: Kept::default(),
             thumbnails: Kept::default(),
             sight: Mutex::default(),
             cameras: Arc::new(Semaphore::new(CAMERAS)),
         };
-        studio.avatar(&default)?;
+        let avatar = studio.avatar(&default)?;
+        if studio.background != Background::Portrait {
+            // What cannot be drawn is an error now, and what it needs of the avatar is there for the first session.
+            avatar.open_before(&studio.background)?;
+        }
         Ok(studio)
     }
 
@@ -206,6 +216,20 @@ impl Studio {
         &self.default
     }
 
+    /// What is behind the face where nothing is said.
+    pub fn default_background(&self) -> &Background {
+        &self.background
+    }
+
+    /// The background that a client names; of pictures there is the server's own.
+    ///
+    /// # Errors
+    /// There is none, and what there is: a sentence for the client.
+    pub fn background(&self, text: &str) -> Result<Background, String> {
+        let Background::Picture(picture) = &self.background else { return backdrop::background(text, None) };
+        backdrop::background(text, Some(picture))
+    }
+
     /// Those that clients made.
     pub(crate) fn own(&self) -> &Own<Face> {
         &self.own
@@ -256,20 +280,20 @@ impl Studio {
         self.prepared.get(name, || Ok(self.drawer.prepare(self.assets.avatar(self.source(name))?)?))
     }
 
-    /// A generator that draws it.
+    /// A generator that draws it before this background.
     ///
     /// # Errors
     /// As [`Studio::avatar`].
-    pub(crate) fn generator(&self, name: &str) -> Result<Box<dyn Generator>> {
-        Ok(self.avatar(name)?.open()?)
+    pub(crate) fn generator(&self, name: &str, background: &Background) -> Result<Box<dyn Generator>> {
+        Ok(self.avatar(name)?.open_before(background)?)
     }
 
     /// A session of its own at time zero.
     ///
     /// # Errors
     /// As [`Studio::avatar`].
-    pub fn session(&self, avatar: &str, mood: &Mood, seed: u64) -> Result<Session> {
-        let (motion, generator) = (self.motion.open(mood, seed)?, self.generator(avatar)?);
+    pub fn session(&self, avatar: &str, background: &Background, mood: &Mood, seed: u64) -> Result<Session> {
+        let (motion, generator) = (self.motion.open(mood, seed)?, self.generator(avatar, background)?);
         Ok(Session::new(motion, generator)?.timed_by(clock()))
     }
 

@@ -14,6 +14,8 @@ const NEED: usize = DRIVEN_NEED as usize;
 const NOISE: f32 = 0.02;
 const ALIKE: f32 = 0.03;
 const OTHER: f32 = 0.12;
+const SURE: [f32; 2] = [0.7, 0.95];
+const ADDED: [f32; 2] = [0.9, 0.99];
 
 /// The person alone, by HEF's matte; see the WGSL file.
 pub fn hef_cut_out(
@@ -49,13 +51,24 @@ pub fn hef_cut_out(
             }
             let margin = x.at.min(y.at).min(side - x.at).min(side - y.at);
             let share = need * p.trust * (margin / p.fade).min(1.0);
-            let (mut owned, mut apart) = (at(mattes), 0.0f32);
+            let matte = at(mattes);
+            let (mut owned, mut apart) = (matte, 0.0f32);
             for (seen, behind) in picture[k].iter().zip(&background[k]).take(3) {
                 let off = seen - behind;
                 owned = owned.max((-off - NOISE) / behind.max(NOISE)).max((off - NOISE) / (1.0 - behind).max(NOISE));
                 apart = apart.max((seen.max(0.0).sqrt() - behind.sqrt()).abs());
             }
             let (before, other) = (to[column][3].clamp(0.0, 1.0), smoothstep(ALIKE, OTHER, apart));
+            if p.outline == 1 {
+                let sure = smoothstep(SURE[0], SURE[1], matte);
+                let alpha = before.max(smoothstep(ADDED[0], ADDED[1], matte) * other);
+                let colour = |c: usize| {
+                    let drawn = picture[k][c] - background[k][c] + alpha * background[k][c];
+                    mix(to[column][c], drawn, mix(1.0, sure, before)).max(0.0).min(alpha)
+                };
+                to[column] = [colour(0), colour(1), colour(2), alpha];
+                continue;
+            }
             let alpha = mix(to[column][3], owned.max(before * other).min(mix(other, 1.0, before)), share);
             let colour = |c: usize| picture[k][c] - background[k][c] + alpha * background[k][c];
             to[column] = [colour(0), colour(1), colour(2), alpha];

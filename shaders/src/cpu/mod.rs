@@ -4,6 +4,7 @@ mod activation;
 pub mod activation_add;
 pub mod attention;
 pub mod average_pool;
+pub mod backdrop;
 pub mod blendshape_sum;
 pub mod channel_scale;
 pub mod conv2d;

@@ -3,6 +3,8 @@
 // say nothing that the picture belies. A colour darker than the background, or lighter than white over it, tells how much of the person there is at least;
 // what differs from the background stays a person if the geometric cut-out had one, and what does not becomes none. Where there is no need that cut-out
 // stays, to the bit.
+// Before another background an outline that the network only hints at is ragged. With `outline` the geometric cut-out's therefore stays: within it the network
+// draws where it is sure of the person, and what it adds outside (an ear behind a turned cheek) must be sure too.
 #import crop
 #import hef_channels
 #import sampling
@@ -15,6 +17,7 @@ struct Params {
     step: f32, // px of the picture for one of the crop
     fade: f32, // how far from its edges the crop counts in full, px of the crop
     trust: f32, // share of the matte that is believed, 0..1
+    outline: u32, // 1 keeps the geometric cut-out's
 }
 @group(0) @binding(0) var<uniform> p: Params;
 @group(0) @binding(1) var<storage, read> result: array<f32>; // (6, crop, crop): see hef_finish
@@ -28,6 +31,9 @@ const NOISE = 0.02;
 // Between which differences of square roots of light a picture gets certain not to be the background.
 const ALIKE = 0.03;
 const OTHER = 0.12;
+// Between which of the network's mattes a person gets sure: within the outline, and outside.
+const SURE = vec2<f32>(0.7, 0.95);
+const ADDED = vec2<f32>(0.9, 0.99);
 
 @compute @workgroup_size(8, 8)
 fn main(@builtin(global_invocation_id) id: vec3<u32>) {
@@ -55,6 +61,13 @@ fn main(@builtin(global_invocation_id) id: vec3<u32>) {
     let apart = abs(sqrt(max(picture[k].xyz, vec3<f32>(0.0))) - sqrt(behind));
     let other = smoothstep(ALIKE, OTHER, max(apart.x, max(apart.y, apart.z)));
     let before = clamp(person[k].w, 0.0, 1.0);
+    if (p.outline == 1u) {
+        let sure = smoothstep(SURE.x, SURE.y, matte);
+        let share = max(before, smoothstep(ADDED.x, ADDED.y, matte) * other);
+        let drawn = mix(person[k].xyz, off + share * behind, mix(1.0, sure, before));
+        person[k] = vec4<f32>(clamp(drawn, vec3<f32>(0.0), vec3<f32>(share)), share);
+        return;
+    }
     let owned = clamp(max(matte, max(least.x, max(least.y, least.z))), before * other, mix(other, 1.0, before));
     let alpha = mix(person[k].w, owned, need * p.trust * min(margin / p.fade, 1.0));
     person[k] = vec4<f32>(off + alpha * behind, alpha);

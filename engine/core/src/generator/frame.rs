@@ -40,9 +40,25 @@ pub enum GeneratorError {
         /// Size and format of the avatar.
         got: String,
     },
+    /// The pictures, or who draws them, cannot have this background.
+    #[error("{0}")]
+    Background(&'static str),
     /// The device was lost while the portrait was worked out.
     #[error(transparent)]
     Compute(#[from] ComputeError),
+}
+
+impl GeneratorError {
+    /// Nothing is to be behind the person, and the format cannot say so.
+    pub const NO_ALPHA: Self = Self::Background(
+        "these pictures have no alpha, so nobody can be cut out of them; ask for OutputFormat::RgbaCutOut, or for one colour that is keyed out later, such as #00ff00",
+    );
+    /// Something is to be behind a person who is cut out.
+    pub const CUT_OUT: Self =
+        Self::Background("a person who is cut out has no background; ask for OutputFormat::Rgba or I420");
+    /// Whoever draws this knows one background.
+    pub const ONE_BACKGROUND: Self =
+        Self::Background("who draws this face knows its own background only; ask for portrait");
 }
 
 impl From<PlanError> for GeneratorError {

@@ -1,9 +1,9 @@
 //! Records a frame of the geometric generator. Whose frame it is stands in what is bound ([`Parts::bind`]).
 
 use vultus_shaders::kernels::{
-    EyePaintParams, InteriorMaskParams, LidPaintParams, OuterFlowParams, PictureEncodeParams, PictureSmoothParams,
-    PortraitWarpParams, PullParams, PushParams, RelaxParams, RgbaToI420Params, SurfacePaintParams, TentBlurParams,
-    TriangleStretchParams, VertexLookParams,
+    BackdropParams, EyePaintParams, InteriorMaskParams, LidPaintParams, OuterFlowParams, PictureEncodeParams,
+    PictureSmoothParams, PortraitWarpParams, PullParams, PushParams, RelaxParams, RgbaToI420Params, SurfacePaintParams,
+    TentBlurParams, TriangleStretchParams, VertexLookParams,
 };
 
 use super::eyes::{SCALE, SIDE};
@@ -150,6 +150,31 @@ pub(super) fn record(plan: &mut PlanBuilder, model: &FaceModel, size: usize) -> 
         lid_places,
         lids,
         lid,
+    }
+}
+
+/// Another background, recorded.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Behind {
+    /// Bound (S, S, 4).
+    pub picture: Tensor,
+    /// Bound: whether the person's colours are held to their share.
+    lay: Dispatch<BackdropParams>,
+}
+
+impl Behind {
+    /// Records that `person` (S, S, 4) is put before another background.
+    pub(super) fn record(plan: &mut PlanBuilder, person: Tensor) -> Self {
+        let size = person.shape()[0];
+        let picture = plan.bound("backdrop", [size, size, 4], F32);
+        let params = BackdropParams { size: size as u32, hold: 0.0 };
+        Self { picture, lay: plan.dispatch_bound(params, &[picture, person], Grid::image(size, size)) }
+    }
+
+    /// Binds the background.
+    pub(super) fn bind(&self, bindings: &mut Bindings, picture: Constant, hold: bool) {
+        bindings.tensor(self.picture, picture);
+        bindings.params(&self.lay, |p| p.hold = if hold { 1.0 } else { 0.0 });
     }
 }
 

@@ -9,6 +9,8 @@
 //! Colours are linear inside; S is the side of the square picture. A frame is one replay of a plan that is recorded once ([`Recording`]) for all avatars. What depends
 //! on the portrait alone is worked out once ([`PreparedAvatar`]) and bound to it.
 
+mod background;
+mod behind;
 mod chroma;
 mod eyes;
 mod frame;
@@ -25,21 +27,22 @@ mod setup;
 mod tests;
 mod zones;
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
+pub use background::{Backdrop, Background, UnknownBackground};
 pub use frame::{GeneratorError, OutputFormat};
 
-use crate::avatar::AvatarFile;
-use crate::compute::{Bindings, Compute, ComputeError, Executor, PlanBuilder, PlanError, Program, Tensor};
+use crate::avatar::{AvatarFile, srgb_to_linear};
+use crate::compute::{Bindings, Compute, ComputeError, Constant, Executor, PlanBuilder, PlanError, Program, Tensor};
 use crate::drive::Drive;
 use crate::face::{self, FaceModel, Light, Shading};
 use crate::timing::Clock;
 use frame::{FrameTensors, checked};
-use geometric::Parts;
-use hef::{HefWeights, LearnedFrame, LearnedPortraits, Person, Style};
+use geometric::{Behind, Parts};
+use hef::{HefWeights, LearnedFrame, LearnedPortrait, LearnedPortraits, Person, Style};
 use own::Own;
-use setup::Preparer;
+use setup::{Preparer, Setup};
 
 /// One picture.
 #[derive(Clone, Copy, Debug)]
@@ -70,6 +73,14 @@ pub trait Prepared: Send + Sync {
     /// # Errors
     /// A mistake in the recording.
     fn open(&self) -> Result<Box<dyn Generator>, GeneratorError>;
+
+    /// The same, before this background. Whoever knows no other than the person's own leaves this as it is.
+    ///
+    /// # Errors
+    /// [`GeneratorError::Background`], and as [`Self::open`].
+    fn open_before(&self, background: &Background) -> Result<Box<dyn Generator>, GeneratorError> {
+        if *background == Background::Portrait { self.open() } else { Err(GeneratorError::ONE_BACKGROUND) }
+    }
 }
 
 /// Who draws.
@@ -96,13 +107,59 @@ struct GeneratorTensors {
     picture: Tensor,
 }
 
-/// The network's part of a recording.
+/// Frames before one kind of background: the portrait's own or none, or another.
 #[derive(Debug)]
-struct Learned {
-    shading: Shading,
-    frame: LearnedFrame,
-    portraits: LearnedPortraits,
-    weights: HefWeights,
+struct Scene {
+    program: Program,
+    tensors: GeneratorTensors,
+    parts: Parts,
+    learned: Option<(Shading, LearnedFrame)>,
+    behind: Option<Behind>,
+}
+
+impl Scene {
+    /// Records it; `another` is to be behind the person, or nothing that is like their own.
+    fn record(
+        compute: &Compute,
+        model: &FaceModel,
+        preparer: &Preparer,
+        size: usize,
+        format: OutputFormat,
+        method: Method<'_>,
+        another: bool,
+    ) -> Result<Self, PlanError> {
+        let mut plan = PlanBuilder::new("generator");
+        let parts = geometric::record(&mut plan, model, size);
+        let cut_out = another || format == OutputFormat::RgbaCutOut;
+        let mut composite = |background, effects| parts.composite(&mut plan, &preparer.parts, background, effects);
+        let linear = composite(!cut_out, !matches!(method, Method::WarpOnly));
+        let mut learned = None;
+        if let Method::Learned(weights) = method {
+            // The network knows people before their background, also where they are to be cut out.
+            let seen = if cut_out { composite(true, true) } else { linear };
+            let shading = face::record_shading(&mut plan, &parts.face);
+            let Parts { warp, paint, mask, pictures, .. } = parts;
+            let frame = FrameTensors { linear: seen, rendered: shading.rendered, warp, paint, mask };
+            let person = cut_out.then_some(Person { linear, pictures, outline: another });
+            learned = Some((shading, LearnedFrame::record(&mut plan, weights, &frame, person)));
+        }
+        let behind = (another && format != OutputFormat::RgbaCutOut).then(|| Behind::record(&mut plan, linear));
+        let picture = geometric::encode(&mut plan, linear, format);
+        let style = learned.as_ref().map(|(_, frame)| frame.style);
+        let tensors = GeneratorTensors { beta: parts.face.beta, motion: parts.face.motion, style, picture };
+        Ok(Self { program: compute.program(plan.finish()?), tensors, parts, learned, behind })
+    }
+
+    /// Binds an avatar; what is behind them is bound later.
+    fn bind(&self, model: &FaceModel, avatar: &AvatarFile, setup: &Setup, seen: Option<&LearnedPortrait>) -> Bindings {
+        let mut bindings = Bindings::default();
+        self.parts.bind(&mut bindings, model, avatar, setup);
+        if let (Some((shading, frame)), Some(seen)) = (&self.learned, seen) {
+            shading.bind(&mut bindings, model, &Light::of(avatar));
+            frame.bind(&mut bindings, seen);
+        }
+        bindings
+    }
 }
 
 /// A frame of one size, format and method, recorded and compiled once for any number of avatars of one face model. Cheap to clone.
@@ -111,13 +168,20 @@ pub struct Recording(Arc<Recorded>);
 
 #[derive(Debug)]
 struct Recorded {
-    program: Program,
-    tensors: GeneratorTensors,
+    /// Before the portrait's own background, or cut out.
+    own: Scene,
+    /// Before another background, or cut out for one.
+    other: Scene,
     preparer: Preparer,
-    parts: Parts,
-    learned: Option<Learned>,
+    learned: Option<(LearnedPortraits, HefWeights)>,
     size: usize,
     format: OutputFormat,
+}
+
+impl Recorded {
+    fn scene(&self, other: bool) -> &Scene {
+        if other { &self.other } else { &self.own }
+    }
 }
 
 impl Recording {
@@ -133,31 +197,15 @@ impl Recording {
         method: Method<'_>,
     ) -> Result<Self, GeneratorError> {
         let preparer = Preparer::new(model, checked(size)?)?;
-        let mut plan = PlanBuilder::new("generator");
-        let parts = geometric::record(&mut plan, model, size);
-        let cut_out = format == OutputFormat::RgbaCutOut;
-        let mut composite = |background, effects| parts.composite(&mut plan, &preparer.parts, background, effects);
-        let linear = composite(!cut_out, !matches!(method, Method::WarpOnly));
-        let mut learned = None;
-        if let Method::Learned(weights) = method {
-            // The network knows people before their background, also where they are to be cut out.
-            let seen = if cut_out { composite(true, true) } else { linear };
-            let shading = face::record_shading(&mut plan, &parts.face);
-            let Parts { warp, paint, mask, pictures, .. } = parts;
-            let frame = FrameTensors { linear: seen, rendered: shading.rendered, warp, paint, mask };
-            let person = cut_out.then_some(Person { linear, pictures });
-            learned = Some(Learned {
-                shading,
-                frame: LearnedFrame::record(&mut plan, weights, &frame, person),
-                portraits: LearnedPortraits::new(compute, model, &preparer, size, weights)?,
-                weights: weights.clone(),
-            });
-        }
-        let picture = geometric::encode(&mut plan, linear, format);
-        let style = learned.as_ref().map(|learned| learned.frame.style);
-        let tensors = GeneratorTensors { beta: parts.face.beta, motion: parts.face.motion, style, picture };
-        let program = compute.program(plan.finish()?);
-        Ok(Self(Arc::new(Recorded { program, tensors, preparer, parts, learned, size, format })))
+        let scene = |another| Scene::record(compute, model, &preparer, size, format, method, another);
+        let (own, other) = (scene(false)?, scene(true)?);
+        let learned = match method {
+            Method::Learned(weights) => {
+                Some((LearnedPortraits::new(compute, model, &preparer, size, weights)?, weights.clone()))
+            }
+            Method::WarpOnly | Method::Geometric => None,
+        };
+        Ok(Self(Arc::new(Recorded { own, other, preparer, learned, size, format })))
     }
 
     /// Works an avatar out; takes a tenth of a second or two, with a network twice as much. `model` is the one that this was recorded for.
@@ -165,17 +213,63 @@ impl Recording {
     /// # Errors
     /// The device was lost, or `model` has other sizes.
     pub fn prepare(&self, model: &FaceModel, avatar: &AvatarFile) -> Result<PreparedAvatar, GeneratorError> {
-        let Recorded { tensors, preparer, parts, learned, size, .. } = &*self.0;
+        let Recorded { own, other, preparer, learned, size, .. } = &*self.0;
         let setup = preparer.portrait(model, avatar)?;
-        let mut bindings = Bindings::default();
-        parts.bind(&mut bindings, model, avatar, &setup);
-        let mut style = None;
-        if let Some(Learned { shading, frame, portraits, weights }) = learned {
-            shading.bind(&mut bindings, model, &Light::of(avatar));
-            frame.bind(&mut bindings, &portraits.look(model, avatar, &setup, *size)?);
-            style = tensors.style.map(|tensor| (tensor, Style::of(model, avatar).for_network(weights)));
+        let (mut seen, mut style) = (None, None);
+        if let Some((portraits, weights)) = learned {
+            seen = Some(portraits.look(model, avatar, &setup, *size)?);
+            style = Some(Style::of(model, avatar).for_network(weights));
         }
-        Ok(PreparedAvatar { recording: self.clone(), bindings, style, own: None, clock: Clock::default() })
+        let bind = |scene: &Scene| scene.bind(model, avatar, &setup, seen.as_ref());
+        let person = Worked {
+            own: bind(own),
+            other: bind(other),
+            pictures: setup.pictures.clone(),
+            alone: OnceLock::new(),
+            blur: OnceLock::new(),
+        };
+        let bindings = person.own.clone();
+        let (person, recording) = (Arc::new(person), self.clone());
+        Ok(PreparedAvatar { recording, person, bindings, other: false, style, own: None, clock: Clock::default() })
+    }
+}
+
+/// What all backgrounds of an avatar share.
+#[derive(Debug)]
+struct Worked {
+    /// For the recording's scenes.
+    own: Bindings,
+    other: Bindings,
+    /// (2, S, S, 4): the person premultiplied by the matte, then the background.
+    pictures: Constant,
+    /// The same with the person's colours as if there were no background, when it was first asked for.
+    alone: OnceLock<Constant>,
+    /// (S, S, 4): the background out of focus, when it was first asked for.
+    blur: OnceLock<Constant>,
+}
+
+impl Worked {
+    fn layers(&self) -> (&[[f32; 4]], &[[f32; 4]]) {
+        let pictures: &[[f32; 4]] = self.pictures.data().unwrap_or_default();
+        pictures.split_at(pictures.len() / 2)
+    }
+
+    fn alone(&self, size: usize) -> Constant {
+        let made = self.alone.get_or_init(|| {
+            let (person, background) = self.layers();
+            let mut pictures = behind::alone(person, background, size);
+            pictures.extend_from_slice(background);
+            Constant::new([2, size, size, 4], &pictures)
+        });
+        made.clone()
+    }
+
+    fn blur(&self, size: usize) -> Constant {
+        let made = self.blur.get_or_init(|| {
+            let (person, background) = self.layers();
+            Constant::new([size, size, 4], &behind::blurred(person, background, size))
+        });
+        made.clone()
     }
 }
 
@@ -183,8 +277,11 @@ impl Recording {
 #[derive(Clone, Debug)]
 pub struct PreparedAvatar {
     recording: Recording,
+    person: Arc<Worked>,
     bindings: Bindings,
-    style: Option<(Tensor, Style)>,
+    /// Which of the recording's scenes `bindings` are for.
+    other: bool,
+    style: Option<Style>,
     own: Option<Own>,
     clock: Clock,
 }
@@ -218,6 +315,39 @@ impl PreparedAvatar {
         self
     }
 
+    /// The same person before another background; what that needs of the portrait is worked out when it is first asked for, within a tenth of a second.
+    /// Cut-outs ([`OutputFormat::RgbaCutOut`]) may have [`Background::None`]: their edges lose what the portrait's background left in them.
+    ///
+    /// # Errors
+    /// [`GeneratorError::Background`]: the format cannot have it.
+    pub fn before(&self, background: &Background) -> Result<Self, GeneratorError> {
+        let Self { recording, person, .. } = self;
+        let Recorded { other, size, format, .. } = &*recording.0;
+        let picture = match background {
+            Background::Portrait => return Ok(Self { bindings: person.own.clone(), other: false, ..self.clone() }),
+            Background::None => None,
+            Background::Blur => Some(person.blur(*size)),
+            Background::Colour(rgb) => {
+                let [r, g, b] = rgb.map(srgb_to_linear);
+                Some(Constant::new([*size, *size, 4], &vec![[r, g, b, 0.0]; size * size]))
+            }
+            Background::Picture(picture) => Some(Constant::new([*size, *size, 4], &picture.at(*size))),
+        };
+        let mut bindings = person.other.clone();
+        // Before their own background, if out of focus, people stay as they are: what is wrong with the matte then shows least.
+        let alone = *background != Background::Blur;
+        if alone {
+            bindings.tensor(other.parts.pictures, person.alone(*size));
+        }
+        match (&other.behind, picture) {
+            (Some(behind), Some(picture)) => behind.bind(&mut bindings, picture, alone),
+            (Some(_), None) => return Err(GeneratorError::NO_ALPHA),
+            (None, Some(_)) => return Err(GeneratorError::CUT_OUT),
+            (None, None) => debug_assert_eq!(*format, OutputFormat::RgbaCutOut),
+        }
+        Ok(Self { bindings, other: true, ..self.clone() })
+    }
+
     /// Bytes that are resident for this avatar alone.
     pub fn bytes(&self) -> usize {
         self.bindings.bytes()
@@ -228,13 +358,16 @@ impl PreparedAvatar {
     /// # Errors
     /// A mistake in the recording.
     pub fn generator(&self) -> Result<PortraitGenerator, GeneratorError> {
-        let Recorded { program, tensors, size, format, .. } = &*self.recording.0;
+        let Recorded { size, format, .. } = &*self.recording.0;
+        let Scene { program, tensors, .. } = self.recording.0.scene(self.other);
         Ok(PortraitGenerator {
             executor: program.executor(&self.bindings)?.timed_by(self.clock),
             recording: self.recording.clone(),
             tensors: *tensors,
+            other: self.other,
             style: self.style.clone(),
             own: self.own,
+            clock: self.clock,
             size: *size,
             format: *format,
         })
@@ -245,6 +378,10 @@ impl Prepared for PreparedAvatar {
     fn open(&self) -> Result<Box<dyn Generator>, GeneratorError> {
         Ok(Box::new(self.generator()?))
     }
+
+    fn open_before(&self, background: &Background) -> Result<Box<dyn Generator>, GeneratorError> {
+        Ok(Box::new(self.before(background)?.generator()?))
+    }
 }
 
 /// Draws one avatar at a time, by the [`Method`] that it was prepared for.
@@ -253,8 +390,11 @@ pub struct PortraitGenerator {
     executor: Executor,
     recording: Recording,
     tensors: GeneratorTensors,
-    style: Option<(Tensor, Style)>,
+    /// Which of the recording's scenes it draws.
+    other: bool,
+    style: Option<Style>,
     own: Option<Own>,
+    clock: Clock,
     size: usize,
     format: OutputFormat,
 }
@@ -275,7 +415,8 @@ impl PortraitGenerator {
         PreparedAvatar::new(compute, model, avatar, size, format, method)?.generator()
     }
 
-    /// Draws another avatar from now on: binds what was prepared of it, and records and compiles nothing.
+    /// Draws another avatar from now on: binds what was prepared of it, and records and compiles nothing. From the portrait's own background to another, and back,
+    /// it takes new memory.
     ///
     /// # Errors
     /// It was prepared for another recording.
@@ -285,7 +426,13 @@ impl PortraitGenerator {
             let [expected, got] = [ours, theirs].map(|r| format!("{0} × {0} {1:?}", r.size, r.format));
             return Err(GeneratorError::Recording { expected, got });
         }
-        self.executor.rebind(&avatar.bindings)?;
+        if self.other == avatar.other {
+            self.executor.rebind(&avatar.bindings)?;
+        } else {
+            let Scene { program, tensors, .. } = ours.scene(avatar.other);
+            self.executor = program.executor(&avatar.bindings)?.timed_by(self.clock);
+            (self.tensors, self.other) = (*tensors, avatar.other);
+        }
         self.style = avatar.style.clone();
         self.own = avatar.own;
         Ok(())
@@ -297,8 +444,8 @@ impl PortraitGenerator {
         let [pitch, yaw, roll, x, y, z] = drive.pose;
         self.executor.write(self.tensors.beta, &drive.beta)?;
         self.executor.write(self.tensors.motion, &[pitch, yaw, roll, x, y, z, 0.0, 0.0])?;
-        if let Some((tensor, style)) = &self.style {
-            self.executor.write(*tensor, &style.words(drive))?;
+        if let (Some(tensor), Some(style)) = (self.tensors.style, &self.style) {
+            self.executor.write(tensor, &style.words(drive))?;
         }
         Ok(())
     }

@@ -69,7 +69,7 @@ pub(super) fn sample<const N: usize>(from: &[[f32; N]], size: usize, at: [f32; 2
 }
 
 /// Separable bicubic resampling of a square picture; when it shrinks, the kernel widens, so that nothing aliases.
-fn resample(from: &[[f32; 4]], side: usize, size: usize) -> Vec<[f32; 4]> {
+pub(super) fn resample(from: &[[f32; 4]], side: usize, size: usize) -> Vec<[f32; 4]> {
     if side == size {
         return from.to_vec();
     }
@@ -116,7 +116,7 @@ fn resample(from: &[[f32; 4]], side: usize, size: usize) -> Vec<[f32; 4]> {
 }
 
 /// Largest value within `reach` pixels along both axes.
-fn dilate(from: &[f32], size: usize, reach: usize) -> Vec<f32> {
+pub(super) fn dilate(from: &[f32], size: usize, reach: usize) -> Vec<f32> {
     let pass = |from: &[f32], step: usize, other: usize| {
         let mut out = vec![0.0f32; from.len()];
         for line in 0..size {

@@ -2,7 +2,7 @@
 
 use super::hef::HefWeights;
 use super::picture::Layers;
-use super::{Generator, Method, OutputFormat, PortraitGenerator, Recording};
+use super::{Backdrop, Background, Generator, Method, OutputFormat, PortraitGenerator, Prepared, Recording};
 use crate::avatar::{AvatarFile, srgb_to_linear};
 use crate::compute::Compute;
 use crate::drive::Drive;
@@ -103,4 +103,76 @@ fn a_generator_that_changes_its_avatar_draws_as_one_of_that_avatar() {
     };
     let error = of(64).generator().expect("a generator").show(&of(128)).expect_err("another recording").to_string();
     assert!(error.contains("128 × 128 Rgba") && error.contains("64 × 64 Rgba"), "{error}");
+}
+
+#[test]
+fn what_is_behind_the_person_can_be_chosen() {
+    let model = FaceModel::read(shipped::weights("face.safetensors")).expect("a face model");
+    let weights = HefWeights::read(shipped::weights("hef_nano.safetensors")).expect("nano");
+    let size = 128;
+    let avatar = shipped::avatar("ingrid");
+    let drive = Drive::new(&avatar.beta, &[0.05, 0.26, 0.05, 0.0, 0.0, 0.0]);
+    // Where nobody is, however the head is turned.
+    let matte: Vec<f32> = super::picture::portrait(&avatar, size).iter().map(|p| p[3]).collect();
+    let near = super::picture::dilate(&matte, size, size / 8);
+    let away: Vec<usize> = (0..size * size).filter(|k| near[*k] == 0.0).collect();
+    assert!(away.len() > size * size / 8, "{} pixels", away.len());
+    // Each byte that a colour may have.
+    let all: Vec<u8> = (0..size * size).flat_map(|k| [k, k + 85, 255 - k % 256].map(|v| v as u8)).collect();
+    let picture = Background::Picture(Backdrop::cover(&all, size, size));
+    for method in [Method::Geometric, Method::Learned(&weights)] {
+        let recording = Recording::new(&Compute::Cpu, &model, size, OutputFormat::Rgba, method).expect("a good size");
+        let prepared = recording.prepare(&model, &avatar).expect("an avatar");
+        let mut generator = prepared.generator().expect("a generator");
+        let draw = |generator: &mut PortraitGenerator, drive: &Drive| {
+            generator.frame(drive).expect("the CPU is there").bytes.to_vec()
+        };
+        let own = draw(&mut generator, &drive);
+        let before = |background: &Background| prepared.before(background).expect("Rgba can have it");
+        let bytes = |k: usize| 4 * k..4 * k + 3;
+        for rgb in [[255; 3], [0; 3], [0, 255, 0], [1, 2, 3], [200, 13, 77]] {
+            generator.show(&before(&Background::Colour(rgb))).expect("the same recording");
+            let drawn = draw(&mut generator, &drive);
+            assert!(away.iter().all(|k| drawn[bytes(*k)] == rgb), "{rgb:?} {method:?}");
+            assert!(drawn.chunks_exact(4).all(|p| p[3] == 255));
+            // In the middle of the face the person is who they were.
+            let nose = size * size / 2 + size / 2;
+            assert!(drawn[bytes(nose)].iter().zip(&own[bytes(nose)]).all(|(a, b)| a.abs_diff(*b) <= 3), "{method:?}");
+        }
+        generator.show(&before(&picture)).expect("the same recording");
+        let drawn = draw(&mut generator, &drive);
+        assert!(away.iter().all(|k| drawn[bytes(*k)] == all[3 * k..3 * k + 3]), "{method:?}");
+        // Blurred: another picture than the own, but like it, since the studio behind her is smooth.
+        generator.show(&before(&Background::Blur)).expect("the same recording");
+        let drawn = draw(&mut generator, &drive);
+        let off = away.iter().flat_map(|k| bytes(*k)).map(|i| drawn[i].abs_diff(own[i])).max();
+        assert!(drawn != own && off < Some(24), "{off:?} {method:?}");
+        // And back, to the bit.
+        generator.show(&before(&Background::Portrait)).expect("the same recording");
+        assert!(draw(&mut generator, &drive) == own, "{method:?}");
+        let mut anew = prepared.open_before(&Background::Portrait).expect("a generator");
+        assert!(anew.frame(&drive).expect("the CPU is there").bytes == own, "{method:?}");
+        let refused = prepared.before(&Background::None).expect_err("there is no alpha").to_string();
+        assert!(refused.contains("RgbaCutOut") && refused.contains("#00ff00"), "{refused}");
+    }
+}
+
+#[test]
+fn who_is_cut_out_keeps_no_trace_of_the_background() {
+    let model = FaceModel::read(shipped::weights("face.safetensors")).expect("a face model");
+    let size = 128;
+    let avatar = shipped::avatar("amara");
+    let recording = Recording::new(&Compute::Cpu, &model, size, OutputFormat::RgbaCutOut, Method::Geometric);
+    let prepared = recording.expect("a good size").prepare(&model, &avatar).expect("an avatar");
+    let drive = Drive::new(&avatar.beta, &[0.0; 6]);
+    let mut generator = prepared.before(&Background::None).expect("a cut-out").generator().expect("a generator");
+    let bytes = generator.frame(&drive).expect("the CPU is there").bytes;
+    let clear = bytes.chunks_exact(4).filter(|p| p[3] == 0).count();
+    let full = bytes.chunks_exact(4).filter(|p| p[3] == 255).count();
+    assert!(clear > size * size / 8 && full > size * size / 8, "{clear} pixels are clear, {full} are not");
+    for background in [Background::Blur, Background::Colour([0; 3])] {
+        let refused = prepared.before(&background).expect_err("a cut-out has none").to_string();
+        assert!(refused.contains("has no background"), "{refused}");
+    }
+    assert!(prepared.before(&Background::Portrait).is_ok(), "as it is");
 }

@@ -108,6 +108,11 @@ impl Photo {
         Picture::new(&self.rgb, self.width, self.height)
     }
 
+    /// Its pixels: (height, width, 3).
+    pub fn rgb(&self) -> &[u8] {
+        &self.rgb
+    }
+
     /// Width in pixels.
     pub fn width(&self) -> usize {
         self.width

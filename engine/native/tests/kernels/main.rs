@@ -7,6 +7,7 @@ mod common;
 mod activation_add;
 mod attention;
 mod average_pool;
+mod backdrop;
 mod blendshape_sum;
 mod channel_scale;
 mod conv2d;
@@ -166,6 +167,7 @@ fn cases() -> Vec<Case> {
         activation_add::cases(),
         attention::cases(),
         average_pool::cases(),
+        backdrop::cases(),
         blendshape_sum::cases(),
         channel_scale::cases(),
         conv2d::cases(),

@@ -110,7 +110,7 @@ impl Rooms {
         let studio = &self.studio;
         let seed = rand::rng().next_u64();
         let failed = |error: anyhow::Error| Refusal::internal(self.notices(), "opening a session", error);
-        let session = studio.session(&look.avatar, &look.mood, seed).map_err(failed)?;
+        let session = studio.session(&look.avatar, &look.background, &look.mood, seed).map_err(failed)?;
         let hub = Hub::new(&self.runtime);
         let (rooms, name) = (self.me.clone(), id.clone());
         let end = move || {

@@ -27,6 +27,7 @@ impl Room {
             "dropped": status.counts.dropped,
             "microphone_dropped": status.counts.microphone_dropped + status.refused,
             "avatar": Studio::public_name(&look.avatar),
+            "background": look.background.to_string(),
             "emotion": look.emotion,
             "intensity": look.mood.mu(),
             "peers": peers,

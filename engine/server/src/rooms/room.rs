@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 use axum::http::StatusCode;
 use tokio::sync::broadcast;
 use vultus::emotion::{Blend, Mood};
+use vultus::generator::Background;
 use vultus_native::Notices;
 use vultus_native::stream::live::{Busy, LiveSession};
 
@@ -28,6 +29,8 @@ const LEAD_STEP: f64 = 0.5;
 pub struct Look {
     /// One of [`Studio::avatars`], or one that a client made.
     pub avatar: String,
+    /// What is behind it.
+    pub background: Background,
     /// What was asked for;
     pub emotion: Blend,
     /// where it lies, and how strong it is ([`Studio::mood`]).
@@ -43,6 +46,8 @@ pub struct Room {
     pub(super) hub: Arc<Hub>,
     studio: Arc<Studio>,
     look: Mutex<Look>,
+    /// Held while another face or background is worked out.
+    redrawing: Mutex<()>,
     recorded: bool,
     /// Keeps the avatar, where it is one that a client made.
     shown: Mutex<Option<Shown<Face>>>,
@@ -125,6 +130,7 @@ impl Room {
             hub,
             studio,
             look: Mutex::new(look),
+            redrawing: Mutex::default(),
             recorded,
             shown,
             lead: Mutex::new(LEAD),
@@ -193,17 +199,24 @@ impl Room {
         Ok(())
     }
 
-    /// Another face. Blocks while it is worked out.
+    /// Another face, or another background, or both; what is not given stays. Blocks while it is worked out.
     ///
     /// # Errors
-    /// There is none of this name (404); the session is busy (503) or has ended (404).
-    pub fn set_avatar(&self, name: &str) -> Result<(), Refusal> {
-        self.studio.knows(name).map_err(|sentence| Refusal::new(StatusCode::NOT_FOUND, sentence))?;
+    /// There is no face of this name (404); the session is busy (503) or has ended (404).
+    pub fn show(&self, avatar: Option<&str>, background: Option<Background>) -> Result<(), Refusal> {
+        let _turn = lock(&self.redrawing);
+        let look = self.look();
+        let (avatar, background) = (avatar.unwrap_or(&look.avatar), background.unwrap_or(look.background));
+        self.studio.knows(avatar).map_err(|sentence| Refusal::new(StatusCode::NOT_FOUND, sentence))?;
         let failed = |error| Refusal::internal(self.notices(), "working the avatar out", error);
-        let generator = self.studio.generator(name).map_err(failed)?;
+        let generator = self.studio.generator(avatar, &background).map_err(failed)?;
         self.live()?.set_avatar(generator).map_err(busy)?;
-        *lock(&self.shown) = self.studio.shown(name);
-        name.clone_into(&mut lock(&self.look).avatar);
+        *lock(&self.shown) = self.studio.shown(avatar);
+        {
+            let mut look = lock(&self.look);
+            avatar.clone_into(&mut look.avatar);
+            look.background = background;
+        }
         self.hub.tell(RoomEvent::Changed);
         Ok(())
     }

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use vultus::compute::ComputeError;
 use vultus::drive::Drive;
 use vultus::emotion::Emotion;
-use vultus::generator::{Frame, Generator};
+use vultus::generator::{Background, Frame, Generator};
 use vultus_native::Notices;
 use vultus_native::compute::Backend;
 
@@ -43,7 +43,8 @@ fn rooms(max: usize) -> Arc<Rooms> {
 
 fn look(rooms: &Rooms) -> Look {
     let emotion = Emotion::Neutral.into();
-    Look { avatar: "amara".into(), emotion, mood: rooms.studio().mood(emotion, 1.0).unwrap() }
+    let mood = rooms.studio().mood(emotion, 1.0).unwrap();
+    Look { avatar: "amara".into(), background: Background::Portrait, emotion, mood }
 }
 
 /// The time is a guard against waiting for ever.

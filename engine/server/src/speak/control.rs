@@ -14,7 +14,7 @@ use vultus_native::names;
 const ID: usize = 200;
 /// Longest part of what was sent that is repeated in an error, characters.
 const SHOWN: usize = 60;
-const TYPES: &str = "audio, begin, end, interrupt, emotion, avatar or playout";
+const TYPES: &str = "audio, begin, end, interrupt, emotion, avatar, background or playout";
 
 const LENIENT: GeneralPurposeConfig = GeneralPurposeConfig::new()
     .with_decode_padding_mode(DecodePaddingMode::Indifferent)
@@ -34,6 +34,7 @@ pub(super) enum Control {
     Interrupt,
     Emotion(Change),
     Avatar(String),
+    Background(String),
     Playout(f64),
 }
 
@@ -89,6 +90,10 @@ impl Control {
                 Self::Emotion(change)
             }
             "avatar" => Self::Avatar(fields.needed("avatar", "the name of an avatar")?.to_owned()),
+            "background" => {
+                let wants = "portrait, blur or a colour such as #00ff00";
+                Self::Background(fields.needed("background", wants)?.to_owned())
+            }
             "playout" => {
                 let wants = "how many milliseconds later the voice is than its picture";
                 let missing =
@@ -228,6 +233,7 @@ mod tests {
                 Control::Emotion(Change { emotion: mixed, intensity: None, ease: soon }),
             ),
             (r#"{"type":"avatar","avatar":"lea"}"#, Control::Avatar("lea".into())),
+            (r##"{"type":"background","background":"#00ff00"}"##, Control::Background("#00ff00".into())),
             (r#"{"type":"playout","av_offset_ms":-1.5}"#, Control::Playout(-1.5)),
             (r#"{"type":"audio","data":"AAEC/w=="}"#, Control::Audio(vec![0, 1, 2, 255])),
             (r#"{"type":"audio","data":"AAEC_w"}"#, Control::Audio(vec![0, 1, 2, 255])),
@@ -260,6 +266,8 @@ mod tests {
             (r#"{"type":"emotion","intensity":2,"ease_ms":"soon"}"#, Some("ease_ms"), None, "0 to 5000, not \"soon\""),
             (r#"{"type":"emotion","intensity":"loud"}"#, Some("intensity"), None, "a number from 1 to 3, not \"loud\""),
             (r#"{"type":"avatar"}"#, Some("avatar"), None, "missing"),
+            (r#"{"type":"background"}"#, Some("background"), None, "missing: portrait, blur or a colour"),
+            (r#"{"type":"background","background":[0,255,0]}"#, Some("background"), None, "not a list"),
             (r#"{"type":"playout"}"#, Some("av_offset_ms"), None, "missing"),
             (r#"{"type":"end","id":[]}"#, Some("id"), None, "not a list"),
             (r#"{"type":"audio"}"#, Some("data"), None, "missing"),

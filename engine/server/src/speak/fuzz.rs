@@ -85,7 +85,7 @@ pub(crate) fn conversation(bytes: &[u8]) -> String {
                     talk.stopped(cut.map(|mark| (mark, Duration::ZERO)));
                     told.push('i');
                 }
-                Effect::Emotion(_) | Effect::Avatar(_) | Effect::Playout(_) => told.push('c'),
+                Effect::Emotion(_) | Effect::Avatar(_) | Effect::Background(_) | Effect::Playout(_) => told.push('c'),
             }
         }
         rest = next;

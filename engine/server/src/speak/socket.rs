@@ -14,6 +14,7 @@ use serde_json::{Value, json};
 use tokio::sync::broadcast::error::RecvError;
 use tokio::task::JoinHandle;
 use tokio::time::{Instant, MissedTickBehavior, interval};
+use vultus::generator::Background;
 use vultus_native::Notices;
 use vultus_native::audio::stream::{CHANNELS_MAX, Promise, RATES, SampleFormat};
 use vultus_native::stream::live;
@@ -87,7 +88,7 @@ pub(crate) async fn speak(
     let notices = app.rooms.notices().clone();
     Ok(upgrade.max_message_size(message).on_upgrade(move |socket| async move {
         let known = room.live().map_or(0, |live| live.interrupts());
-        Channel { socket, room, notices, talk, known, message, changing: None, next: None }.serve().await;
+        Channel { socket, room, notices, talk, known, message, changing: None, next: Redraw::default() }.serve().await;
         drop((busy, large));
     }))
 }
@@ -101,9 +102,16 @@ struct Channel {
     known: u64,
     /// Longest message, bytes.
     message: usize,
-    /// Another avatar that is being worked out, and the one that was asked for meanwhile: the socket is read on.
+    /// Another avatar or background that is being worked out, and what was asked for meanwhile: the socket is read on.
     changing: Option<JoinHandle<Result<(), Refusal>>>,
-    next: Option<String>,
+    next: Redraw,
+}
+
+/// What is to be drawn otherwise.
+#[derive(Default)]
+struct Redraw {
+    avatar: Option<String>,
+    background: Option<Background>,
 }
 
 /// How many messages that are no sound may come: so many at once, and so many a second.
@@ -229,9 +237,7 @@ impl Channel {
                     if let Err(refusal) = changed {
                         self.refuse(&refusal, "avatar").await?;
                     }
-                    if let Some(name) = self.next.take() {
-                        self.change(name);
-                    }
+                    self.redraw();
                 }
                 message = self.socket.recv() => {
                     let Some(message) = message else { return Ok(()) };
@@ -295,13 +301,18 @@ impl Channel {
                 self.answer(done, "emotion").await
             }
             Effect::Avatar(name) => {
-                if self.changing.is_some() {
-                    self.next = Some(name);
-                } else {
-                    self.change(name);
-                }
+                self.next.avatar = Some(name);
+                self.redraw();
                 Ok(())
             }
+            Effect::Background(text) => match self.room.studio().background(&text) {
+                Ok(background) => {
+                    self.next.background = Some(background);
+                    self.redraw();
+                    Ok(())
+                }
+                Err(sentence) => self.refuse(&Refusal::bad_request(sentence), "background").await,
+            },
             Effect::Playout(offset) => {
                 let done = self.room.correct_lead(offset);
                 self.answer(done, "av_offset_ms").await
@@ -317,9 +328,13 @@ impl Channel {
         self.room.set_mood(emotion, mood, ease.unwrap_or_else(|| self.room.studio().ease()))
     }
 
-    fn change(&mut self, name: String) {
-        let room = Arc::clone(&self.room);
-        self.changing = Some(tokio::task::spawn_blocking(move || room.set_avatar(&name)));
+    /// Has what is wanted next worked out, if anything is and nothing is being worked out.
+    fn redraw(&mut self) {
+        if self.changing.is_some() || (self.next.avatar.is_none() && self.next.background.is_none()) {
+            return;
+        }
+        let (room, Redraw { avatar, background }) = (Arc::clone(&self.room), std::mem::take(&mut self.next));
+        self.changing = Some(tokio::task::spawn_blocking(move || room.show(avatar.as_deref(), background)));
     }
 
     /// A wish that cannot be fulfilled ends nothing.
@@ -346,6 +361,7 @@ impl Channel {
             "emotion": look.emotion,
             "intensity": look.mood.mu(),
             "avatar": look.avatar,
+            "background": look.background.to_string(),
             "recording": self.room.is_recorded(),
         });
         self.send(&state).await
@@ -360,7 +376,7 @@ impl Channel {
     }
 }
 
-/// What came of the avatar that is being worked out; never, if none is.
+/// What came of what is being worked out; never, if nothing is.
 async fn finished(changing: &mut Option<JoinHandle<Result<(), Refusal>>>, notices: &Notices) -> Result<(), Refusal> {
     match changing {
         Some(task) => task.await.map_err(|error| Refusal::internal(notices, "working the avatar out", error))?,

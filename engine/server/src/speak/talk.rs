@@ -39,6 +39,8 @@ pub enum Effect {
     Emotion(Change),
     /// Another face, by its name as the client wrote it.
     Avatar(String),
+    /// Something else behind it, as the client wrote it.
+    Background(String),
     /// At the client's glass the voice is so many milliseconds later than its picture.
     Playout(f64),
 }
@@ -203,6 +205,7 @@ impl Talk {
             Ok(Control::Interrupt) => self.effects.push_back(Effect::Interrupt),
             Ok(Control::Emotion(change)) => self.effects.push_back(Effect::Emotion(change)),
             Ok(Control::Avatar(name)) => self.effects.push_back(Effect::Avatar(name)),
+            Ok(Control::Background(text)) => self.effects.push_back(Effect::Background(text)),
             Ok(Control::Playout(offset)) => self.effects.push_back(Effect::Playout(offset)),
             Err(Wrong { sentence, field, byte }) => {
                 let mut message = error_message(&sentence, "bad_message");

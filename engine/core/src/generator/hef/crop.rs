@@ -159,6 +159,8 @@ pub(in crate::generator) struct Person {
     pub linear: Tensor,
     /// (2, S, S, 4): the person premultiplied by the matte, then the background.
     pub pictures: Tensor,
+    /// Their outline stays the geometric generator's.
+    pub outline: bool,
 }
 
 /// A person who is cut out.
@@ -175,8 +177,13 @@ impl CutOut {
 /// Records that `person` is cut out of `picture` (S, S, 4), over which `result`, made from `driven`, was laid.
 pub(super) fn record_cut_out(plan: &mut PlanBuilder, [result, driven, picture]: [Tensor; 3], person: Person) -> CutOut {
     let (size, side) = (picture.shape()[0], result.shape().last());
-    let params =
-        HefCutOutParams { size: size as u32, crop: side as u32, fade: FADE * side as f32, ..Default::default() };
+    let params = HefCutOutParams {
+        size: size as u32,
+        crop: side as u32,
+        fade: FADE * side as f32,
+        outline: u32::from(person.outline),
+        ..Default::default()
+    };
     let tensors = [result, driven, picture, person.pictures, person.linear];
     CutOut(plan.dispatch_bound(params, &tensors, Grid::image(size, size)))
 }

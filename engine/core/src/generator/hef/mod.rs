@@ -23,7 +23,7 @@ pub use config::{HefConfig, Up};
 pub(in crate::generator) use crop::Person;
 pub use crop::{Blend, Crop, Driven, record_blend, record_inputs, record_range};
 pub use observe::{Observation, Observer, Style};
-pub(in crate::generator) use portrait::{LearnedFrame, LearnedPortraits};
+pub(in crate::generator) use portrait::{LearnedFrame, LearnedPortrait, LearnedPortraits};
 pub use record::{HefInputs, HefOutputs, record, record_source};
 pub use style_range::StyleRange;
 pub use style_sigma::StyleSigma;
