@@ -19,6 +19,9 @@ const ALONG: f32 = 9.0;
 /// Logarithms of luminance over the lip's own between which a colour becomes one that no lip has.
 const OTHER: [f32; 2] = [0.15, 0.45];
 
+/// What the line between painted lips takes of the light.
+const LINE: f32 = 0.4;
+
 /// Weights per vertex, 0 … 1.
 #[derive(Clone, Debug)]
 pub(super) struct Lips {
@@ -26,10 +29,13 @@ pub(super) struct Lips {
     pub near: Vec<f32>,
     /// Shows what is no lip.
     pub other: Vec<f32>,
+    /// What is left of the light on such a place if it touches the other lip.
+    pub line: Vec<f32>,
 }
 
 impl Lips {
-    pub(super) fn new(model: &FaceModel, face: &SourceFace, zones: &Zones, layers: &Layers) -> Self {
+    /// `parted` says how far the portrait's lips are apart, as a share of their range.
+    pub(super) fn new(model: &FaceModel, face: &SourceFace, zones: &Zones, layers: &Layers, parted: f32) -> Self {
         let v = model.vertices();
         let lips = model.mask(Mask::Lips);
         let mut places = Vec::new();
@@ -39,7 +45,7 @@ impl Lips {
             let light = luminance(layers.colour([x, y])) + 1e-3;
             places.push(Place { i, x, lower: zones.jaw[i] > 0.35, away: face.clear[k] / face.scale, light });
         }
-        let mut own = Self { near: vec![0.0; v], other: vec![0.0; v] };
+        let mut own = Self { near: vec![0.0; v], other: vec![0.0; v], line: vec![1.0; v] };
         for lower in [false, true] {
             let sure: Vec<&Place> = places
                 .iter()
@@ -64,6 +70,11 @@ impl Lips {
             }
         }
         own.other = spread(model, &own.other);
+        // Lips that are shut in the portrait have a line of their own, and show it when they are shut.
+        let line = LINE * smoothstep(0.03, 0.1, parted);
+        for p in &places {
+            own.line[p.i] = 1.0 - line * own.other[p.i] * smoothstep(2.2, 0.4, p.away);
+        }
         own
     }
 }

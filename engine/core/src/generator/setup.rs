@@ -72,7 +72,7 @@ impl Preparer {
         let size = *size;
         let layers = Layers::new(avatar, size);
         let mut face = looker.look(model, &Placement::of(avatar))?;
-        let lips = Lips::new(model, &face, zones, &layers);
+        let lips = Lips::new(model, &face, zones, &layers, model.lip_gap(&avatar.beta));
         face.seen.iter_mut().zip(&lips.other).for_each(|(seen, other)| *seen *= 1.0 - other);
         let light = SkinLight::fit(model, &face, zones, &layers);
         let chroma = Chroma::of(&layers, light.skin);
@@ -90,7 +90,7 @@ impl Preparer {
                 _ => 0.0,
             };
             let [x, y, ..] = face.screen[i];
-            let [r, g, b] = paint.colour[i];
+            let [r, g, b] = paint.colour[i].map(|c| c * lips.line[i]);
             vertices.push([x, y, face.seen[i], zones.own[i]]);
             vertices.push([r, g, b, lids.light[i].max(1e-3)]);
             if part == 2.0 {
