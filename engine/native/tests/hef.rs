@@ -233,7 +233,7 @@ fn frame(compute: &Compute, weights: &HefWeights) -> (Vec<f32>, Vec<f32>) {
     plan.output(frame.linear);
     let mut bindings = Bindings::default();
     driven.bind(&mut bindings, crop);
-    blend.bind(&mut bindings, crop, 1.0);
+    blend.bind(&mut bindings, crop, 1.0, 0.0);
     let mut executor = compute.program(plan.finish().unwrap()).executor(&bindings).unwrap();
     executor.write(frame.linear, &before).unwrap();
     executor.run().expect("the device is there");

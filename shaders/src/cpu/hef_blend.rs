@@ -56,7 +56,8 @@ pub fn hef_blend(p: &HefBlendParams, result: &[f32], range: &[f32], linear: &mut
                 let margin = x.at.min(y.at).min(side - x.at).min(side - y.at);
                 let share = p.trust * (margin / p.fade).min(1.0);
                 let root: [f32; 3] = std::array::from_fn(|c| pixel[c].max(0.0).sqrt());
-                let made: [f32; 3] = std::array::from_fn(|c| root[c] + change[c] * share);
+                let grey = ycocg(change)[0] / ycocg(root)[0].max(0.05);
+                let made: [f32; 3] = std::array::from_fn(|c| root[c] + mix(change[c], root[c] * grey, p.plain) * share);
                 let (left, right) = (bounds[cell.first], bounds[cell.first + 1]);
                 let bound = |n: usize| mix(left[n], right[n], cell.t);
                 let (was, luma) = (ycocg(root)[0], ycocg(made)[0]);

@@ -14,6 +14,7 @@ const DRIVEN: usize = DRIVEN_CHANNELS as usize;
 const NEED: usize = DRIVEN_NEED as usize;
 /// See the WGSL file.
 const MOVED: [f32; 2] = [0.002, 0.012];
+const LID: f32 = 0.75;
 
 /// The frame on HEF's crop, and where it needs it; see the WGSL file.
 pub fn hef_inputs(
@@ -67,14 +68,15 @@ pub fn hef_inputs(
                     let flow = [(w[0] - column.near as f32 - 0.5) / side, (w[1] - y.near as f32 - 0.5) / side];
                     let lit = smoothstep(0.01, 0.1, (w[2] - 1.0).abs());
                     let moved = smoothstep(MOVED[0], MOVED[1], square(flow[0], flow[1]).sqrt());
-                    let painted = ((over[3] - 0.004) / 0.996).clamp(0.0, 1.0);
+                    let painted = ((over[3].abs() - 0.004) / 0.996).clamp(0.0, 1.0);
                     // In the order of the channels; need, which another kernel writes, is left out below.
                     let values = [
-                        [colour[0], colour[1], colour[2], shade[0], shade[1], shade[2], mesh[3], over[3]],
+                        [colour[0], colour[1], colour[2], shade[0], shade[1], shade[2], mesh[3], over[3].abs()],
                         [inside[0], inside[1], flow[0], flow[1], w[2] - 1.0, 0.0, stretch.min(2.0), w[3]],
                     ];
                     *to = values;
-                    *need = smoothstep(0.05, 0.3, off).max(moved).max(painted).max(lit);
+                    let most = smoothstep(0.05, 0.3, off).max(moved).max(painted).max(lit);
+                    *need = most * (1.0 - LID * (-over[3]).max(0.0));
                 }
                 for (c, line) in piece.lines.iter_mut().enumerate().filter(|(c, _)| *c != NEED) {
                     for (to, pixel) in line[r * crop..][..crop].iter_mut().zip(pixels.iter()) {

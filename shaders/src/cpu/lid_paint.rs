@@ -65,7 +65,7 @@ pub fn lid_paint(
                 mix(under[0], lid[0] * light, colour),
                 mix(under[1], lid[1] * light, colour),
                 mix(under[2], lid[2] * light, colour),
-                under[3].max(share),
+                if share >= under[3] { -share } else { under[3] },
             ];
         }
     });

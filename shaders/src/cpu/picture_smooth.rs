@@ -144,7 +144,7 @@ fn smooth(
     }
     let (k, n) = (raster.index(at), raster.index(there));
     let d = [warp[k][0] - warp[n][0], warp[k][1] - warp[n][1]];
-    let jump = smoothstep(1.5, 2.5, (d[0] * d[0] + d[1] * d[1]).sqrt()).max(paint[k][3].max(paint[n][3]));
+    let jump = smoothstep(1.5, 2.5, (d[0] * d[0] + d[1] * d[1]).sqrt()).max(paint[k][3].abs().max(paint[n][3].abs()));
     let share = share * jump;
     let other =
         if raster.part(raster.triangle_id[n]) == INSIDE { raster.soft(linear, paint, there) } else { linear[n] };

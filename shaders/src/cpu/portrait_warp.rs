@@ -34,7 +34,7 @@ pub fn portrait_warp(
                 *to = look_up(portrait, size, *corner, weights);
             }
             for (((to, w), over), behind) in out.iter_mut().zip(warp).zip(paint).zip(background) {
-                let (gain, share) = (mix(1.0, w[2], p.effects), over[3] * p.effects);
+                let (gain, share) = (mix(1.0, w[2], p.effects), over[3].abs() * p.effects);
                 let alpha = to[3].clamp(0.0, 1.0);
                 let under = w[3] * p.effects * (1.0 - alpha);
                 let cover = mix(alpha + under, 1.0, share);

@@ -76,7 +76,7 @@ pub fn surface_paint(
             let [edge] = half.sample(at, |i| [mask[i][0]]);
             let [above] = half.sample([at[0], at[1] - p.under_lip], |i| [mask[i][0]]);
             let shadow = (0.48 + 0.52 * smoothstep(0.2, 1.0, edge)) * (0.55 + 0.45 * smoothstep(0.0, 0.9, above));
-            let [r, g, b] = [0.25, 0.0, -0.12].map(|t| shadow * (1.0 + (1.0 - shadow) * t));
+            let [r, g, b] = p.tint.map(|t| shadow * (1.0 + (1.0 - shadow) * t));
             let through = if t[3] == REGION_TEETH { 0.0 } else { 1.0 - smoothstep(0.1, 0.7, edge) };
             let lips = p.lips;
             paint[x] = [

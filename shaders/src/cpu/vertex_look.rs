@@ -20,6 +20,13 @@ pub fn vertex_look(
     look: &mut [[f32; 4]],
 ) {
     let shut = [0, 1].map(|i| beta[p.blink[i] as usize] - p.rest[i]);
+    let (mut gap, mut all) = (0.0f32, 0.0f32);
+    for i in 0..64 {
+        gap += light[10 + i] * beta[i];
+        all += (light[10 + i] * (beta[i] - light[74 + i])).abs();
+    }
+    let moved = (gap.max(0.0) - p.parted).abs() + all * smoothstep(0.03, 0.1, p.parted);
+    let parted = smoothstep(0.015, 0.09, moved);
     look[..p.vertices as usize * 3].par_chunks_mut(3 * 512).enumerate().for_each(|(chunk, rows)| {
         for (i, out) in rows.chunks_exact_mut(3).enumerate() {
             let v = chunk * 512 + i;
@@ -61,7 +68,8 @@ pub fn vertex_look(
             let need = smoothstep(0.35, 1.0, off);
             let sharp = smoothstep(0.45, 0.85, low);
             let lid = 1.0 - 0.88 * zone[1] * (1.0 - sharp);
-            let lip = 1.0 - zone[2].max(0.0) * need * (1.0 - at[2] * sharp);
+            let apart = (zone[2] - 1.0).max(0.0) * parted;
+            let lip = 1.0 - (zone[2].clamp(0.0, 1.0) * need * (1.0 - at[2] * sharp)).max(apart * (1.0 - at[2]));
             let fold = (-zone[2]).max(0.0) * smoothstep(0.04, 0.2, off);
             let gain = 1.0 + (ratio.powf(p.gain_power) - 1.0) * graze * (1.0 - fold);
             let shut = shut[usize::from(lit[3] < 0.0)];

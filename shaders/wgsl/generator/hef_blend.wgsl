@@ -14,6 +14,7 @@ struct Params {
     step: f32, // px of the picture for one of the crop
     fade: f32, // how far from its edges the crop counts in full, px of the crop
     trust: f32, // share of the changes that is laid over, 0..1
+    plain: f32, // 1 for a picture of one hue, which the network would colour
 }
 @group(0) @binding(0) var<uniform> p: Params;
 @group(0) @binding(1) var<storage, read> result: array<f32>; // (6, crop, crop): see hef_finish
@@ -42,7 +43,9 @@ fn main(@builtin(global_invocation_id) id: vec3<u32>) {
     let k = id.y * p.size + id.x;
     let before = linear[k];
     let root = sqrt(max(before.xyz, vec3<f32>(0.0)));
-    let made = root + change * (p.trust * min(margin / p.fade, 1.0));
+    let share = p.trust * min(margin / p.fade, 1.0);
+    let grey = root * (luma(change) / max(luma(root), 0.05));
+    let made = root + mix(change, grey, p.plain) * share;
     let cells = p.crop / CELL;
     let near = spot(at / f32(CELL), cells);
     var bounds: array<f32, 2>;

@@ -1,7 +1,8 @@
 // What the geometric generator knows of a frame, resampled on HEF's crop: `driven` (16, crop, crop), channels as
 // train/hef/README.md says, all but need; and what need is made from (see hef_need). Colours are taken between pixels, positions and shares from the nearest one.
 // Need: how far the warp bends its surroundings, how far it moves them (light and sight change with the place), what is painted, and light that
-// changed; whichever is most. Where nothing moves it is 0 exactly.
+// changed; whichever is most. Where nothing moves it is 0 exactly. Lids are painted from the portrait's own skin, better than the network that learnt without
+// them knows how: they need it less.
 #import hef_channels
 #import sampling
 
@@ -27,6 +28,8 @@ fn warp_at(x: i32, y: i32) -> vec2<f32> {
 
 // What moves by less than the first share of the crop's side stays, what moves by more than the second needs all.
 const MOVED = vec2<f32>(0.002, 0.012);
+// What a painted lid needs less.
+const LID = 0.75;
 
 @compute @workgroup_size(8, 8)
 fn main(@builtin(global_invocation_id) id: vec3<u32>) {
@@ -62,7 +65,7 @@ fn main(@builtin(global_invocation_id) id: vec3<u32>) {
     let lit = smoothstep(0.01, 0.1, abs(w.z - 1.0));
     let moved = smoothstep(MOVED.x, MOVED.y, sqrt(dot(flow, flow)));
     // Shares that are nothing but rounding are nothing.
-    let painted = clamp((over.w - 0.004) / 0.996, 0.0, 1.0);
+    let painted = clamp((abs(over.w) - 0.004) / 0.996, 0.0, 1.0);
 
     let plane = p.crop * p.crop;
     let to = id.y * p.crop + id.x;
@@ -73,7 +76,7 @@ fn main(@builtin(global_invocation_id) id: vec3<u32>) {
         driven[(DRIVEN_RENDER + c) * plane + to] = shade[c];
     }
     driven[DRIVEN_RENDER_MASK * plane + to] = mesh.w;
-    driven[DRIVEN_PAINT * plane + to] = over.w;
+    driven[DRIVEN_PAINT * plane + to] = abs(over.w);
     driven[DRIVEN_MOUTH * plane + to] = inside.x;
     driven[DRIVEN_EYE * plane + to] = inside.y;
     driven[DRIVEN_PRIOR * plane + to] = flow.x;
@@ -81,5 +84,5 @@ fn main(@builtin(global_invocation_id) id: vec3<u32>) {
     driven[DRIVEN_LIGHT * plane + to] = w.z - 1.0;
     driven[DRIVEN_STRETCH * plane + to] = min(abs(mean - spread), 2.0);
     driven[DRIVEN_UNDER * plane + to] = w.w;
-    need[to] = max(max(smoothstep(0.05, 0.3, off), moved), max(painted, lit));
+    need[to] = max(max(smoothstep(0.05, 0.3, off), moved), max(painted, lit)) * (1.0 - LID * max(-over.w, 0.0));
 }

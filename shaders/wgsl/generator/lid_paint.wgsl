@@ -54,6 +54,7 @@ fn main(@builtin(global_invocation_id) id: vec3<u32>) {
     let own = smoothstep(0.1, 0.95, shown.z);
     let under = paint[k];
     let colour = mix(under.xyz, lid.xyz * light, near * smoothstep(begin.z, begin.w, shut));
-    let share = max(under.w, lid.w * near * own * smoothstep(begin.x, begin.y, shut));
-    paint[k] = vec4<f32>(colour, share);
+    let share = lid.w * near * own * smoothstep(begin.x, begin.y, shut);
+    // Below 0: a lid's.
+    paint[k] = vec4<f32>(colour, select(under.w, -share, share >= under.w));
 }

@@ -103,7 +103,7 @@ fn main(@builtin(global_invocation_id) id: vec3<u32>) {
         }
         let q = clamp(from_there, vec2<i32>(0), vec2<i32>(i32(p.size) - 1));
         let n = u32(q.y) * p.size + u32(q.x);
-        let jump = max(smoothstep(1.5, 2.5, distance(warp[k].xy, warp[n].xy)), max(paint[k].w, paint[n].w));
+        let jump = max(smoothstep(1.5, 2.5, distance(warp[k].xy, warp[n].xy)), max(abs(paint[k].w), abs(paint[n].w)));
         colour = mix(colour, colour_at(q), share * jump);
     }
     smoothed[k] = colour;

@@ -27,7 +27,7 @@ fn main(@builtin(global_invocation_id) id: vec3<u32>) {
     }
     let k = id.y * p.size + id.x;
     let w = warp[k];
-    let over = paint[k] * vec4<f32>(1.0, 1.0, 1.0, p.effects);
+    let over = vec4<f32>(paint[k].xyz, abs(paint[k].w) * p.effects);
     let last = f32(p.size) - 1.0;
     let q = clamp(w.xy - 0.5, vec2<f32>(0.0), vec2<f32>(last));
     let i = floor(q);

@@ -1,5 +1,6 @@
 // For each pixel: where in the portrait to look, and what to lay over it.
-// warp: (source x, y px, gain, under: share of paint behind whatever the portrait shows there) · paint: (linear RGB, share of paint; on eyeballs how far they slid against what is around them, px).
+// warp: (source x, y px, gain, under: share of paint behind whatever the portrait shows there) · paint: (linear RGB, share of paint; on eyeballs how far they slid against what is around them, px). The share of
+// what lid_paint paints has a minus.
 // Skin takes the portrait where it can be trusted; the inside of the mouth is painted and darkens towards the lips that shade it.
 #import mesh
 #import sampling
@@ -10,6 +11,7 @@ struct Params {
     step: u32, // pixels a cell
     under_lip: f32, // how far above a pixel to ask for the lip that shades it, px
     lips: vec3<f32>, // light that the lips let through to what lies just behind them, linear
+    tint: vec3<f32>, // what their shadow gains of their colour, as a share
 }
 @group(0) @binding(0) var<uniform> p: Params;
 @group(0) @binding(1) var<storage, read> triangle_id: array<u32>;
@@ -66,7 +68,7 @@ fn main(@builtin(global_invocation_id) id: vec3<u32>) {
     let above = mouth_at(at - vec2<f32>(0.0, p.under_lip));
     let shadow = (0.48 + 0.52 * smoothstep(0.2, 1.0, edge)) * (0.55 + 0.45 * smoothstep(0.0, 0.9, above));
     // What light gets past the lips has their colour, and some comes through them: corners do not go black.
-    let tint = 1.0 + (1.0 - shadow) * vec3<f32>(0.25, 0.0, -0.12);
+    let tint = 1.0 + (1.0 - shadow) * p.tint;
     let through = select(1.0 - smoothstep(0.1, 0.7, edge), 0.0, t.w == REGION_TEETH);
     paint[k] = vec4<f32>(l1.xyz * (shadow * tint) + p.lips * through, 1.0 - l0.w);
 }

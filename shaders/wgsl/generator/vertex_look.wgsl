@@ -14,18 +14,20 @@ struct Params {
     blink: vec2<u32>, // places of the two blinks in beta
     rest: vec2<f32>, // their values in the portrait
     jaw: u32, // place of the open jaw in beta
+    parted: f32, // how far the lips are apart in the portrait, as a share of their range
 }
 @group(0) @binding(0) var<uniform> p: Params;
 @group(0) @binding(1) var<storage, read> first: array<u32>; // (V + 1): where a vertex's triangles begin in `around`
 @group(0) @binding(2) var<storage, read> around: array<u32>;
 @group(0) @binding(3) var<storage, read> stretch: array<vec4<f32>>; // (F), see triangle_stretch
 @group(0) @binding(4) var<storage, read> normals: array<vec4<f32>>; // (V), camera space
-// (V · 4): source x, y px, seen, own · paint RGB, light with shut eyes · rim, lid, lip (below 0: frown), part (0 skin, 1 eye, 2 mouth; skin: plus 0.4 × the share of
+// (V · 4): source x, y px, seen, own · paint RGB, light with shut eyes · rim, lid, lip (below 0: frown; above 1: plus nearness to where the lips meet), part (0 skin, 1 eye, 2 mouth; skin: plus 0.4 × the share of
 // `under` that it may take) · facing, light, then for skin: light of the
 // paint, nearness to an eye's rim (right eye negative); for eyes: eye x, eye y.
 // The mouth has other rows: (how far the upper row shades it, what a wide mouth adds to it, 0, part) · RGB of the glow between nearly shut rows, 0
 @group(0) @binding(5) var<storage, read> fixed: array<vec4<f32>>;
-@group(0) @binding(6) var<storage, read> light: array<f32>; // (10): SH of order 2, then its floor
+// (10 + 64 + 64): SH of order 2, then its floor, then how far each expression parts the lips, then the portrait's expressions
+@group(0) @binding(6) var<storage, read> light: array<f32>;
 @group(0) @binding(7) var<storage, read> beta: array<f32>;
 @group(0) @binding(8) var<storage, read_write> look: array<vec4<f32>>;
 
@@ -38,6 +40,18 @@ fn shade(n: vec3<f32>) -> f32 {
     // Soft from below: shadows never go under the floor.
     let d = s - light[9];
     return light[9] + 0.5 * (d + sqrt(d * d + 0.04 * light[9] * light[9]));
+}
+
+// How far the lips are from where they are in the portrait: by the gap between them, and where the portrait shows them apart by every expression that moves them.
+fn lips_moved() -> f32 {
+    var gap = 0.0;
+    var all = 0.0;
+    for (var i = 0u; i < 64u; i++) {
+        let slope = light[10u + i];
+        gap += slope * beta[i];
+        all += abs(slope * (beta[i] - light[74u + i]));
+    }
+    return abs(max(gap, 0.0) - p.parted) + all * smoothstep(0.03, 0.1, p.parted);
 }
 
 @compute @workgroup_size(64)
@@ -84,7 +98,12 @@ fn main(@builtin(global_invocation_id) id: vec3<u32>) {
     let need = smoothstep(0.35, 1.0, off);
     let sharp = smoothstep(0.45, 0.85, low);
     let lid = 1.0 - 0.88 * zone.y * (1.0 - sharp);
-    let lip = 1.0 - max(zone.z, 0.0) * need * (1.0 - at.z * sharp);
+    // Where the lips meet the portrait may show the line between them, or teeth: no lip's edge keeps that when they part or close.
+    var apart = 0.0;
+    if (zone.z > 1.0) {
+        apart = (zone.z - 1.0) * smoothstep(0.015, 0.09, lips_moved());
+    }
+    let lip = 1.0 - max(clamp(zone.z, 0.0, 1.0) * need * (1.0 - at.z * sharp), apart * (1.0 - at.z));
     // Drawn brows fold the mesh along the middle of the forehead more sharply than skin does: light stays as it was there.
     let fold = max(-zone.z, 0.0) * smoothstep(0.04, 0.2, off);
     let gain = 1.0 + (pow(ratio, p.gain_power) - 1.0) * graze * (1.0 - fold);

@@ -296,6 +296,11 @@ impl FaceModel {
         ((gap - closed) / (open - closed)).max(0.0)
     }
 
+    /// (64) by how much each expression parts the inner lips, as a share of their range; below 0 for those that press them together.
+    pub(crate) fn lip_gap_slope(&self) -> &[f32] {
+        &self.lip_gap_slope
+    }
+
     /// How far the inner lips of the mean head are apart, as a share of their range: 0 at rest, 1 with the jaw open, never negative.
     pub fn lip_gap(&self, beta: &[f32]) -> f32 {
         self.lip_gap_slope.iter().zip(beta).map(|(s, b)| s * b).sum::<f32>().max(0.0)

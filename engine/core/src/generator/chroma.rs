@@ -41,6 +41,11 @@ impl Chroma {
         Self { plain, hue }
     }
 
+    /// 1 for a picture of one hue, 0 for one in colour.
+    pub(super) fn plain(&self) -> f32 {
+        self.plain
+    }
+
     /// A linear colour as this picture would show it.
     pub(super) fn suits(&self, colour: [f32; 3]) -> [f32; 3] {
         let bright = luminance(colour);

@@ -2,6 +2,7 @@
 
 use vultus_shaders::shared::mesh::{REGION_LEFT_EYE, REGION_RIGHT_EYE};
 
+use super::chroma::Chroma;
 use super::light::{luminance, median, solve};
 use super::picture::{Layers, fill, sample};
 use super::seen::{SourceFace, smoothstep};
@@ -29,7 +30,7 @@ pub(super) struct Eyes {
 
 impl Eyes {
     /// Projects the seen part of each ball and fills the rest with its own radial profile.
-    pub(super) fn new(model: &FaceModel, face: &SourceFace, layers: &Layers, skin: [f32; 3]) -> Self {
+    pub(super) fn new(model: &FaceModel, face: &SourceFace, layers: &Layers, skin: [f32; 3], chroma: &Chroma) -> Self {
         let v = model.vertices();
         let mut direction = vec![[0.0f32; 2]; v];
         for i in (0..v).filter(|i| model.eye_angle[*i] >= 0.0) {
@@ -56,10 +57,10 @@ impl Eyes {
         let tint = tint(seen_white, brightest);
         let seen_white = seen_white.unwrap_or(skin.map(|c| 1.2 * c));
         let grey = (seen_white[0] + seen_white[1] + seen_white[2]) / 3.0;
-        let white = std::array::from_fn(|c| {
+        let white = chroma.suits(std::array::from_fn(|c| {
             let lit = brightest * tint[c];
             (0.35 * seen_white[c] + 0.65 * grey * tint[c]).clamp(0.25 * lit, 2.2 * lit)
-        });
+        }));
 
         let pictures = maps.iter().flat_map(|map| complete(map, white)).collect();
         Self { pictures, direction, white, tint }

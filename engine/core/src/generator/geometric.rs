@@ -8,8 +8,7 @@ use vultus_shaders::kernels::{
 
 use super::eyes::{SCALE, SIDE};
 use super::frame::OutputFormat;
-use super::light::HARMONICS;
-use super::setup::{STEP, Setup};
+use super::setup::{LIGHT, STEP, Setup};
 use super::zones::blinks;
 use crate::avatar::AvatarFile;
 use crate::compute::Element::{F32, U32};
@@ -22,6 +21,8 @@ const ANCHOR: f32 = 0.01;
 const SWEEPS: usize = 4;
 /// How far above a pixel the lip is asked for that shades it, px of a face that lengths are meant for.
 const UNDER_LIP: f32 = 5.0;
+/// What light that gets past the lips gains of their colour, in pictures that have any.
+const SHADE_TINT: [f32; 3] = [0.25, 0.0, -0.12];
 
 /// A frame of S × S pixels before it is put together.
 #[derive(Clone, Copy, Debug)]
@@ -64,7 +65,7 @@ impl Parts {
             bindings.tensor(tensor, constant.clone());
         }
         let rest = blinks(model).map(|i| avatar.beta[i]);
-        bindings.params(&self.look, |p| p.rest = rest);
+        bindings.params(&self.look, |p| *p = VertexLookParams { rest, parted: model.lip_gap(&avatar.beta), ..*p });
         bindings.params(&self.lid, |p| p.rest = rest);
         let [row0, row1, row2] = placement.camera_from_head();
         let [focal, x, y] = placement.camera.map(|c| c * self.face.size() as f32);
@@ -72,7 +73,8 @@ impl Parts {
         let radius = (2.0 * setup.scale).round().max(1.0) as u32;
         self.blur.iter().for_each(|blur| bindings.params(blur, |p| p.radius = radius));
         let (lips, under_lip) = (setup.lips, UNDER_LIP * setup.scale);
-        bindings.params(&self.surface, |p| *p = SurfacePaintParams { lips, under_lip, ..*p });
+        let tint = SHADE_TINT.map(|t| t * (1.0 - setup.plain));
+        bindings.params(&self.surface, |p| *p = SurfacePaintParams { lips, under_lip, tint, ..*p });
     }
 
     /// Records what warp and paint make of the portrait: (S, S, 4) linear light, edges smoothed, and alpha. Without `background` the person is cut out;
@@ -210,7 +212,7 @@ fn vertex_look(
     );
     let first = plan.resident("triangles around: first", &model.tables().first);
     let around = plan.resident("triangles around", &model.tables().around);
-    let light = plan.bound("skin light", [HARMONICS], F32);
+    let light = plan.bound("skin light", [LIGHT], F32);
     let blink = blinks(model).map(|i| i as u32);
     let jaw = model.expression_index("jawOpen").unwrap_or(0) as u32;
     let look = plan.temp("vertex look", [v, 3, 4], F32);

@@ -28,12 +28,16 @@ const CREASE: f32 = 0.1;
 const SHADE: f32 = 0.16;
 /// How much more light a lid gets than skin around the eye: the ball turns it to the light more than the mesh does.
 const BULGE: f32 = 1.1;
+/// The most that it gets beyond the tone of what is around it.
+const LIFT: f32 = 1.2;
 /// The portrait's light on a lid counts as much as on all driven skin.
 const LIGHT_POWER: f32 = 0.7;
 
-/// An avatar's face with both eyes shut.
+/// An avatar's face with both eyes shut, and not screwed up: what a smile narrows is let go when they shut.
 pub(super) fn shut(model: &FaceModel, avatar: &AvatarFile) -> Placement {
     let mut placement = Placement::of(avatar);
+    let narrowed = ["eyeSquintLeft", "eyeSquintRight", "cheekSquintLeft", "cheekSquintRight"];
+    narrowed.iter().filter_map(|name| model.expression_index(name)).for_each(|i| placement.beta[i] = 0.0);
     blinks(model).into_iter().for_each(|i| placement.beta[i] = 1.0);
     placement
 }
@@ -433,11 +437,18 @@ fn picture(
     let deep =
         median(around.map(|k| luminance(layers.colour(spots[k].from)) / (spots[k].turn * spots[k].light).max(1e-4)));
     let deep = if deep > 0.0 { BULGE * deep.clamp(0.4, 1.1) } else { 1.0 };
+    // What is no lid stays as it is, also if it is dark. Paint begins softly beside it.
+    let keep: Vec<f32> =
+        (0..side * side).map(|k| known[k] * plain[k].max(1.0 - spots[k].socket).max(spots[k].brow)).collect();
+    let wide = |of: &dyn Fn(usize) -> f32, reach: f32| {
+        let values: Vec<[f32; 4]> = (0..side * side).map(|k| [of(k), 0.0, 0.0, 0.0]).collect();
+        blurred(&values, &vec![1.0; values.len()], side, (reach * px).round().max(1.0) as usize)
+    };
+    let (near, middle) = (wide(&|k| keep[k], 0.7), wide(&|k| spots[k].lid, 2.0));
     (0..side * side)
         .map(|k| {
             let s = spots[k];
-            // What is no lid stays as it is, also if it is dark.
-            let keep = known[k] * plain[k].max(1.0 - s.socket).max(s.brow);
+            let keep = keep[k].min(smoothstep(0.4, 1.0, near[k][0]));
             let noise = 1.0 + grain.at(k % side, k / side);
             let crease = 1.0 - CREASE * 4.0 * s.lid * (1.0 - s.lid);
             let mut colour: [f32; 3] = std::array::from_fn(|c| {
@@ -445,10 +456,10 @@ fn picture(
                 let made = tone[k][c] * noise * crease;
                 made + (seen - made) * keep
             });
-            // The lid that comes out of its fold catches the light; then shadows of the socket end.
+            // The lid that comes out of its fold catches the light, most where the ball carries it; then shadows of the socket end.
             let usual = luminance([tone[k][0], tone[k][1], tone[k][2]]).max(1e-4);
-            let lift = (s.light * deep / usual).powf(0.9).clamp(0.95, 1.35);
-            colour = colour.map(|c| c * (1.0 + (lift - 1.0) * s.lid * (1.0 - keep)));
+            let lift = (s.light * deep / usual).powf(0.9).clamp(0.95, LIFT);
+            colour = colour.map(|c| c * (1.0 + (lift - 1.0) * middle[k][0].powi(2) * (1.0 - keep)));
             let mut share = 1.0 - keep;
             if let Some([along, place, below, strength]) = edge.at(window, k) {
                 let (line, shadow) = meeting(along, place / px, below / px, strength);

@@ -18,6 +18,7 @@ mod geometric;
 pub mod hef;
 mod lids;
 mod light;
+mod lips;
 mod own;
 mod paint;
 mod picture;

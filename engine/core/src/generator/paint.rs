@@ -41,9 +41,11 @@ const BOUNCE: [f32; 3] = [0.006, 0.0015, 0.0012];
 const LIPS: f32 = 0.3;
 /// The same between rows of teeth that nearly touch.
 const GLOW: [f32; 3] = [0.26, 0.105, 0.09];
+/// Share of it that the lower teeth get in the shade of the upper ones.
+const BETWEEN_TEETH: f32 = 0.3;
 
 impl Paint {
-    /// `eyes` tells the colour of their white, and of the light it is seen in; `lining` says which vertices only the mouth's lining uses.
+    /// `eyes` tells the colour of their white, and of the light it is seen in; `lining` says which vertices only the mouth's lining uses. `chroma` is the picture's.
     pub(super) fn new(
         model: &FaceModel,
         face: &SourceFace,
@@ -52,6 +54,7 @@ impl Paint {
         layers: &Layers,
         light: &SkinLight,
         eyes: &Eyes,
+        chroma: &Chroma,
     ) -> Self {
         let v = model.vertices();
         let lips = model.mask(Mask::Lips);
@@ -64,7 +67,7 @@ impl Paint {
             if strong.len() > 5 {
                 [0, 1, 2].map(|c| 0.85 * median(strong.iter().map(|i| raw[*i][c])))
             } else {
-                [light.skin[0], 0.65 * light.skin[1], 0.65 * light.skin[2]]
+                chroma.suits([light.skin[0], 0.65 * light.skin[1], 0.65 * light.skin[2]])
             }
         });
 
@@ -91,7 +94,6 @@ impl Paint {
         let spread = membrane(model, &start, &weight);
 
         let shine = own_teeth(model, face, layers, teeth_light(light.skin, eyes));
-        let chroma = Chroma::of(layers, light.skin);
         let outside = labial(model);
         let lip_depth = median((0..v).filter(|i| lips[*i] > 0.7).map(|i| face.shape[i][2]));
         let usual_light = luminance(light.skin).max(1e-3);
@@ -104,7 +106,10 @@ impl Paint {
             let soft =
                 |albedo: [f32; 3]| chroma.suits(std::array::from_fn(|c| (albedo[c] * open + BOUNCE[c]) * shine[c]));
             colour.push(match face.region[i] {
-                REGION_TEETH => inside(TEETH).map(|c| c * outside[i]),
+                REGION_TEETH => {
+                    let (tooth, cheek, lit) = (inside(TEETH), soft(LINING), beside(model.mean[i][0]));
+                    std::array::from_fn(|c| tooth[c] * outside[i] * lit + cheek[c] * (1.0 - lit))
+                }
                 REGION_GUM => inside(GUM),
                 REGION_TONGUE => soft(TONGUE),
                 _ if lining[i] => soft(LINING),
@@ -123,8 +128,10 @@ impl Paint {
         }
         let cavity = |i: usize| face.region[i] == REGION_TONGUE || (face.region[i] == REGION_SKIN && lining[i]);
         let between = chroma.suits(std::array::from_fn(|c| GLOW[c] * shine[c]));
-        let glow = (0..v).map(|i| if cavity(i) { between } else { [0.0; 3] }).collect();
         let shaded = lower_row(model, face, zones);
+        // Gums, tongue and lips lend the teeth in their shade some of their colour.
+        let glow =
+            (0..v).map(|i| if cavity(i) { between } else { between.map(|c| c * BETWEEN_TEETH * shaded[i]) }).collect();
         let row = |i: usize| WIDE[usize::from(zones.jaw[i] > 0.2)];
         let wide = (0..v).map(|i| if face.region[i] == REGION_TEETH { row(i) } else { 0.0 }).collect();
         Self {
@@ -136,6 +143,12 @@ impl Paint {
             lips: std::array::from_fn(|c| 0.5 * LIPS * (lip_colour[0][c] + lip_colour[1][c])),
         }
     }
+}
+
+/// What of the light reaches teeth this far beside the middle, metres on the mean head: the cheek lies close to those behind the canines, so that a
+/// wide or turned mouth does not show a bright row up to its far end.
+fn beside(x: f32) -> f32 {
+    1.0 - 0.85 * smoothstep(0.012, 0.02, x.abs())
 }
 
 /// (V) how much the upper teeth shade the lower when the mouth is nearly shut: most at their tips.

@@ -118,7 +118,8 @@ impl SourceFace {
         })
     }
 
-    fn pixel(&self, at: [f32; 2]) -> Option<usize> {
+    /// The pixel at a position, if it is in the picture.
+    pub(super) fn pixel(&self, at: [f32; 2]) -> Option<usize> {
         let inside = |v: f32| (0.0..self.size as f32).contains(&v).then_some(v as usize);
         Some(inside(at[1])? * self.size + inside(at[0])?)
     }

@@ -4,17 +4,21 @@ use vultus_shaders::shared::mesh::{
     REGION_GUM, REGION_LEFT_EYE, REGION_MOUTH_LINING, REGION_RIGHT_EYE, REGION_SKIN, REGION_TEETH, REGION_TONGUE,
 };
 
+use super::chroma::Chroma;
 use super::eyes::Eyes;
 use super::lids::{self, Lids};
 use super::light::{HARMONICS, SkinLight};
+use super::lips::Lips;
 use super::paint::{Paint, only_lining};
 use super::picture::{Layers, fill};
 use super::seen::{Looker, SourceFace, smoothstep};
 use super::zones::Zones;
-use crate::avatar::AvatarFile;
+use crate::avatar::{AvatarFile, EXPRESSION};
 use crate::compute::{ComputeError, Constant, PlanError};
 use crate::face::{FaceModel, Placement};
 
+/// Words of [`Setup::light`].
+pub(super) const LIGHT: usize = HARMONICS + 2 * EXPRESSION;
 /// Pixels of a cell of the outer flow's grid.
 pub(super) const STEP: usize = 4;
 
@@ -27,7 +31,7 @@ pub(super) struct Setup {
     pub vertices: Constant,
     /// (cells, cells, 2): depth in metres and head weight over the portrait.
     pub plate: Constant,
-    /// (10): spherical harmonics of the skin's luminance, and their floor.
+    /// (10 + 64 + 64): spherical harmonics of the skin's luminance, and their floor; how far each expression parts the lips; the portrait's expressions.
     pub light: Constant,
     /// (…, 4): both eyes' pictures, then (S·S/4) how deep in an eyeball each pixel of the portrait lies, in pixels, four an entry.
     pub eyes: Constant,
@@ -36,6 +40,8 @@ pub(super) struct Setup {
     pub lids: Constant,
     /// Linear colour of the light that the lips let through.
     pub lips: [f32; 3],
+    /// 1 for a picture of one hue, 0 for one in colour.
+    pub plain: f32,
     /// Pixels per pixel of the face that lengths are meant for.
     pub scale: f32,
 }
@@ -65,12 +71,15 @@ impl Preparer {
         let Self { size, looker, zones, lining, .. } = self;
         let size = *size;
         let layers = Layers::new(avatar, size);
-        let face = looker.look(model, &Placement::of(avatar))?;
+        let mut face = looker.look(model, &Placement::of(avatar))?;
+        let lips = Lips::new(model, &face, zones, &layers, model.lip_gap(&avatar.beta));
+        face.seen.iter_mut().zip(&lips.other).for_each(|(seen, other)| *seen *= 1.0 - other);
         let light = SkinLight::fit(model, &face, zones, &layers);
-        let eyes = Eyes::new(model, &face, &layers, light.skin);
+        let chroma = Chroma::of(&layers, light.skin);
+        let eyes = Eyes::new(model, &face, &layers, light.skin, &chroma);
         let shut = looker.look(model, &lids::shut(model, avatar))?;
         let lids = Lids::new(model, &face, &shut, zones, &layers, &light);
-        let paint = Paint::new(model, &face, zones, lining, &layers, &light, &eyes);
+        let paint = Paint::new(model, &face, zones, lining, &layers, &light, &eyes, &chroma);
 
         let mut vertices = Vec::with_capacity(4 * model.vertices());
         for i in 0..model.vertices() {
@@ -81,7 +90,7 @@ impl Preparer {
                 _ => 0.0,
             };
             let [x, y, ..] = face.screen[i];
-            let [r, g, b] = paint.colour[i];
+            let [r, g, b] = paint.colour[i].map(|c| c * lips.line[i]);
             vertices.push([x, y, face.seen[i], zones.own[i]]);
             vertices.push([r, g, b, lids.light[i].max(1e-3)]);
             if part == 2.0 {
@@ -91,7 +100,8 @@ impl Preparer {
                 continue;
             }
             let part = if part == 0.0 { 0.4 * zones.under[i] } else { part };
-            vertices.push([zones.rim[i], zones.lid[i], zones.lip[i], part]);
+            let lip = if lips.near[i] > 0.0 { 1.0 + lips.near[i] } else { zones.lip[i] };
+            vertices.push([zones.rim[i], zones.lid[i], lip, part]);
             let [ex, ey] = eyes.direction[i];
             let last = if part == 1.0 { [ex, ey] } else { [paint.light[i].max(1e-3), zones.eye_rim[i]] };
             vertices.push([face.normals[i][2], light.shade[i], last[0], last[1]]);
@@ -105,11 +115,12 @@ impl Preparer {
             pictures: Constant::new([2, size, size, 4], &pictures),
             vertices: Constant::new([model.vertices(), 4, 4], &vertices),
             plate: Constant::new([cells, cells, 2], &plate(model, &face)),
-            light: Constant::new([HARMONICS], &light.harmonics),
+            light: Constant::new([LIGHT], &[&light.harmonics[..], model.lip_gap_slope(), &avatar.beta].concat()),
             eyes: Constant::new([eyes.len(), 4], &eyes),
             lid_places: Constant::new([model.vertices(), 4], &lids.places),
             lids: Constant::new([2, size / 4, size / 4, 4], &lids.pictures),
             lips: paint.lips,
+            plain: chroma.plain(),
             scale: face.scale,
         })
     }

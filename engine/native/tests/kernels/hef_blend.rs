@@ -8,9 +8,9 @@ use crate::scene::Scene;
 use crate::{Case, Data};
 
 pub(crate) fn cases() -> Vec<Case> {
-    [(64usize, 32usize, 5.3, 7.9, 1.2), (72, 68, -6.4, -3.1, 1.35), (71, 40, 20.0, 21.5, 0.5)]
+    [(64usize, 32usize, 5.3, 7.9, 1.2, 0.0), (72, 68, -6.4, -3.1, 1.35, 0.6), (71, 40, 20.0, 21.5, 0.5, 1.0)]
         .into_iter()
-        .map(|(size, crop, left, top, step)| {
+        .map(|(size, crop, left, top, step, plain)| {
             // A third of the crop changes nothing; some changes would make light negative.
             let mut result: Vec<f32> = noise(1, 6 * crop * crop).iter().map(|v| 0.7 * v).collect();
             for (k, v) in result.iter_mut().enumerate() {
@@ -27,7 +27,7 @@ pub(crate) fn cases() -> Vec<Case> {
                 .collect();
             let bindings = vec![Data::F32(result), Data::F32(range), Data::F32(linear)];
             let params =
-                HefBlendParams { size: size as u32, crop: crop as u32, left, top, step, fade: 6.0, trust: 0.9 };
+                HefBlendParams { size: size as u32, crop: crop as u32, left, top, step, fade: 6.0, trust: 0.9, plain };
             Case::new(params, bindings, Grid::image(size, size), Tolerance::chain(2 * size, 1.0))
         })
         .collect()

@@ -25,7 +25,8 @@ pub(crate) fn cases() -> Vec<Case> {
                 Data::F32(Scene::unit(3, 4 * pixels)),
                 Data::F32(Scene::unit(4, 4 * pixels)),
                 Data::F32(warp),
-                Data::F32(Scene::unit(5, 4 * pixels).iter().map(|v| 0.3 * v).collect()),
+                // Some of it is a lid's.
+                Data::F32(noise(5, 4 * pixels).iter().map(|v| 0.3 * v).collect()),
                 Data::F32(Scene::unit(6, pixels / 2)),
                 Data::F32(vec![9.0; 16 * crop * crop]),
                 Data::F32(vec![9.0; crop * crop]),

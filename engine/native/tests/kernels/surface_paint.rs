@@ -20,6 +20,7 @@ pub(crate) fn cases() -> Vec<Case> {
                 step: 4,
                 under_lip: 5.0,
                 lips: [0.04, 0.02, 0.01],
+                tint: [0.25, 0.0, -0.12],
                 ..Default::default()
             };
             let bindings = vec![

@@ -26,7 +26,7 @@ pub(crate) fn cases() -> Vec<Case> {
                     [n[0] / l, n[1] / l, 1.0 / l, 0.0]
                 })
                 .collect();
-            let mut light: Vec<f32> = noise(4, 10).into_iter().map(|c| 0.1 * c).collect();
+            let mut light: Vec<f32> = noise(4, 138).into_iter().map(|c| 0.1 * c).collect();
             light[0] = 1.5;
             light[9] = 0.1;
             let bindings = vec![
@@ -45,7 +45,7 @@ pub(crate) fn cases() -> Vec<Case> {
                 blink: [0, 7],
                 rest: [0.1, 0.0],
                 jaw: 3,
-                ..Default::default()
+                parted: 0.05,
             };
             Case::new(params, bindings, Grid::linear(v), Tolerance::chain(60, 1.0))
         })

@@ -137,10 +137,11 @@ pub(super) fn record_bound(plan: &mut PlanBuilder, [driven, range, result]: [Ten
 pub struct Blend(Dispatch<HefBlendParams>);
 
 impl Blend {
-    /// Binds where the crop lies and the share of the changes that is shown.
-    pub fn bind(&self, bindings: &mut Bindings, crop: Crop, trust: f32) {
+    /// Binds where the crop lies, the share of the changes that is shown, and whether the picture has one hue (1) or colours (0).
+    pub fn bind(&self, bindings: &mut Bindings, crop: Crop, trust: f32, plain: f32) {
         let Crop { left, top, side } = crop;
-        bindings.params(&self.0, |p| *p = HefBlendParams { left, top, step: side / p.crop as f32, trust, ..*p });
+        let step = |crop: u32| side / crop as f32;
+        bindings.params(&self.0, |p| *p = HefBlendParams { left, top, step: step(p.crop), trust, plain, ..*p });
     }
 }
 

@@ -22,6 +22,8 @@ pub(in crate::generator) struct LearnedPortrait {
     crop: Crop,
     /// Share of the changes that is shown.
     trust: f32,
+    /// See [`Setup::plain`].
+    plain: f32,
     /// (1, C, C, 4): colours and matte.
     pixels: Constant,
     /// (1, channels, side, side) each, coarsest first.
@@ -71,7 +73,7 @@ impl LearnedPortraits {
         let level = |t: &Tensor| Ok(Constant::new(t.shape(), executor.read::<f32>(*t)?));
         let pyramid = self.levels.iter().map(level).collect::<Result<_, PlanError>>()?;
         let pixels = Constant::new([1, side, side, 4], &portrait(&source, side));
-        Ok(LearnedPortrait { crop, trust: trust(&avatar.pose), pixels, pyramid })
+        Ok(LearnedPortrait { crop, trust: trust(&avatar.pose), plain: setup.plain, pixels, pyramid })
     }
 }
 
@@ -125,11 +127,11 @@ impl LearnedFrame {
 
     /// Binds a portrait that the network has seen.
     pub(in crate::generator) fn bind(&self, bindings: &mut Bindings, seen: &LearnedPortrait) {
-        let LearnedPortrait { crop, trust, pixels, pyramid } = seen;
+        let LearnedPortrait { crop, trust, plain, pixels, pyramid } = seen;
         bindings.tensor(self.portrait, pixels.clone());
         self.pyramid.iter().zip(pyramid).for_each(|(tensor, level)| bindings.tensor(*tensor, level.clone()));
         self.driven.bind(bindings, *crop);
-        self.blend.bind(bindings, *crop, *trust);
+        self.blend.bind(bindings, *crop, *trust, *plain);
         if let Some(cut_out) = &self.cut_out {
             cut_out.bind(bindings, *crop, *trust);
         }
