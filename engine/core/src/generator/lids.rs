@@ -29,7 +29,7 @@ const SHADE: f32 = 0.16;
 /// How much more light a lid gets than skin around the eye: the ball turns it to the light more than the mesh does.
 const BULGE: f32 = 1.1;
 /// The most that it gets beyond the tone of what is around it.
-const LIFT: f32 = 1.2;
+const LIFT: f32 = 1.35;
 /// The portrait's light on a lid counts as much as on all driven skin.
 const LIGHT_POWER: f32 = 0.7;
 
@@ -444,7 +444,7 @@ fn picture(
         let values: Vec<[f32; 4]> = (0..side * side).map(|k| [of(k), 0.0, 0.0, 0.0]).collect();
         blurred(&values, &vec![1.0; values.len()], side, (reach * px).round().max(1.0) as usize)
     };
-    let (near, middle) = (wide(&|k| keep[k], 0.7), wide(&|k| spots[k].lid, 2.0));
+    let near = wide(&|k| keep[k], 0.7);
     (0..side * side)
         .map(|k| {
             let s = spots[k];
@@ -456,10 +456,10 @@ fn picture(
                 let made = tone[k][c] * noise * crease;
                 made + (seen - made) * keep
             });
-            // The lid that comes out of its fold catches the light, most where the ball carries it; then shadows of the socket end.
+            // The lid that comes out of its fold catches the light; then shadows of the socket end.
             let usual = luminance([tone[k][0], tone[k][1], tone[k][2]]).max(1e-4);
             let lift = (s.light * deep / usual).powf(0.9).clamp(0.95, LIFT);
-            colour = colour.map(|c| c * (1.0 + (lift - 1.0) * middle[k][0].powi(2) * (1.0 - keep)));
+            colour = colour.map(|c| c * (1.0 + (lift - 1.0) * s.lid * (1.0 - keep)));
             let mut share = 1.0 - keep;
             if let Some([along, place, below, strength]) = edge.at(window, k) {
                 let (line, shadow) = meeting(along, place / px, below / px, strength);
