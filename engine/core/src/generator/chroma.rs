@@ -24,7 +24,9 @@ impl Chroma {
         for person in layers.person.iter().step_by(7).filter(|p| p[3] > 0.94) {
             let bright = luminance([person[0], person[1], person[2]]);
             if (0.04..0.85).contains(&bright) {
-                samples.push([bright.ln(), ((person[0] + 0.004) / (person[1] + 0.004)).ln()]);
+                // Where the background was taken out of a soft edge, a channel may be below 0.
+                let [red, green] = [person[0], person[1]].map(|c| c.max(0.0) + 0.004);
+                samples.push([bright.ln(), (red / green).ln()]);
             }
         }
         if samples.len() < 100 {

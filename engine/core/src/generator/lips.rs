@@ -42,7 +42,7 @@ impl Lips {
         for i in (0..v).filter(|i| lips[*i] > 0.3 && face.region[*i] == REGION_SKIN) {
             let [x, y, ..] = face.screen[i];
             let Some(k) = face.pixel([x, y]) else { continue };
-            let light = luminance(layers.colour([x, y])) + 1e-3;
+            let light = luminance(layers.colour([x, y])).max(0.0) + 1e-3;
             places.push(Place { i, x, lower: zones.jaw[i] > 0.35, away: face.clear[k] / face.scale, light });
         }
         let mut own = Self { near: vec![0.0; v], other: vec![0.0; v], line: vec![1.0; v] };
