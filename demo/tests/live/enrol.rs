@@ -155,7 +155,7 @@ fn of_several_faces_one_can_be_chosen() {
     assert!(other["face"] == 2 && other["avatar"] != name, "{other}");
     let none = server.enrol("consent=yes&face=3", &both);
     assert_eq!(none.status(), 422);
-    assert!(sentence(none).contains("2 found"));
+    assert!(sentence(none).contains("the photo has 2"));
 }
 
 #[test]
