@@ -123,6 +123,7 @@ fn a_session_changes_what_is_behind_the_face() {
         assert_eq!(error["field"], "background", "{error}");
         assert!(error["error"].as_str().unwrap().contains(words), "{wrong}: {error}");
     }
+    said(&mut agent);
     assert_eq!(server.json("/v1/stats")["sessions"][0]["background"], "#0000ff");
     let Err(tungstenite::Error::Http(refused)) = server.try_speak("background=none") else { panic!("it was taken") };
     assert_eq!(refused.status(), 400);
