@@ -12,7 +12,7 @@ pub const COLUMNS: usize = 12;
 /// Words of one token's input.
 pub const TOKEN: usize = MELS * COLUMNS;
 /// Expression coefficients of a frame.
-pub const EXPRESSION: usize = 64;
+pub const EXPRESSION: usize = crate::avatar::EXPRESSION;
 /// Width of the emotion space.
 pub const EMOTION: usize = crate::emotion::SPACE;
 

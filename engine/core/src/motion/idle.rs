@@ -7,8 +7,8 @@ use std::f32::consts::TAU;
 use rand::{RngExt, SeedableRng};
 use rand_pcg::Pcg32;
 
-use super::eac::EXPRESSION;
 use crate::audio::MELS;
+use crate::avatar::EXPRESSION;
 
 /// Seconds of a motion frame.
 const STEP_SECS: f32 = 0.04;
