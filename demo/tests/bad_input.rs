@@ -57,6 +57,32 @@ fn fails(dir: &Path, arguments: &[&str], words: &[&str]) {
     assert_eq!(names(dir), before, "{arguments:?} left something behind");
 }
 
+/// The system ends a program that writes beyond this limit, unless it asks not to be.
+#[cfg(unix)]
+#[test]
+fn a_limit_of_a_files_size_is_an_error_like_any_other() {
+    let dir = folder();
+    fs::write(dir.path().join("speech.wav"), wav(16_000, &vec![0u8; 320_000])).unwrap();
+    let before = names(dir.path());
+    let output = Command::new("sh")
+        .current_dir(dir.path())
+        .args(["-c", "ulimit -f 16; exec \"$0\" coeffs speech.wav -o out.json", env!("CARGO_BIN_EXE_vultus")])
+        .output()
+        .unwrap();
+    let stderr = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(output.status.code(), Some(1), "{stderr}");
+    assert!(stderr.contains("cannot write out.json") && stderr.contains("ulimit -f"), "{stderr}");
+    assert_eq!(names(dir.path()), before, "half a file is left");
+}
+
+#[test]
+fn a_photo_is_no_avatar_and_is_told_how_to_become_one() {
+    let dir = folder();
+    fs::write(dir.path().join("me.jpg"), b"\xff\xd8\xff\xe0\0\x10JFIF").unwrap();
+    let render = ["render", "speech.wav", "-o", "out.mp4", "--avatar", "./me.jpg"];
+    fails(dir.path(), &render, &["me.jpg is a picture", "vultus enrol ./me.jpg -o me.avatar"]);
+}
+
 #[test]
 fn sounds_that_are_none() {
     let dir = folder();

@@ -10,10 +10,11 @@ use std::path::Path;
 use std::time::Duration;
 
 use openh264::OpenH264API;
-use openh264::decoder::{DecodeOptions, DecodedYUV, Decoder, DecoderConfig, Flush};
-use openh264::formats::YUVSource as _;
+use openh264::decoder::{DecodeOptions, Decoder, DecoderConfig, Flush};
 use re_mp4::{Mp4, Sample, StsdBoxContent, TrackKind};
 use thiserror::Error;
+
+use crate::media::to_rgb;
 
 /// Longest side of a picture, pixels.
 const SIDE_MAX: usize = 4096;
@@ -212,8 +213,8 @@ impl VideoReader {
             match self.decoder.decode_with_options(&self.annex_b, options) {
                 Ok(Some(picture)) => {
                     self.damaged = 0;
-                    let size = keep(&picture, &mut self.rgb);
-                    return size.map(Some).ok_or_else(|| self.too_large());
+                    let size = to_rgb(&picture, SIDE_MAX, &mut self.rgb);
+                    return size.map(Some).map_err(|_| self.too_large());
                 }
                 Ok(None) => {}
                 Err(error) => {
@@ -230,7 +231,7 @@ impl VideoReader {
             let mut held = VecDeque::new();
             for picture in self.decoder.flush_remaining().unwrap_or_default() {
                 let mut rgb = Vec::new();
-                if let Some(size) = keep(&picture, &mut rgb) {
+                if let Ok(size) = to_rgb(&picture, SIDE_MAX, &mut rgb) {
                     held.push_back(Held { size, rgb });
                 }
             }
@@ -284,17 +285,6 @@ impl VideoReader {
             what: format!("has pictures of more than {SIDE_MAX} pixels a side"),
         }
     }
-}
-
-/// The picture as RGB, and its width and height, unless it is too large.
-fn keep(picture: &DecodedYUV<'_>, rgb: &mut Vec<u8>) -> Option<[usize; 2]> {
-    let (width, height) = picture.dimensions();
-    if width.max(height) > SIDE_MAX {
-        return None;
-    }
-    rgb.resize(3 * width * height, 0);
-    picture.write_rgb8(rgb);
-    Some([width, height])
 }
 
 /// Why boxes are not read.

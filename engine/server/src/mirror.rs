@@ -156,7 +156,7 @@ async fn serve(socket: &mut WebSocket, room: Hold, looker: Looker) -> Result<(),
         tokio::select! {
             message = tell.recv() => match message {
                 Some(message) => send(socket, &message).await?,
-                None => return Err(Over::told(close_code::INVALID, "pictures have to be JPEGs of at most 1920 pixels a side")),
+                None => return Err(Over::told(close_code::INVALID, format!("pictures have to be JPEGs of at most {SIDE} pixels a side"))),
             },
             event = events.recv() => if let Some((code, why)) = event.ok().and_then(websocket::farewell) {
                 return Err(Over::told(code, why));

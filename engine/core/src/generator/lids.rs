@@ -440,11 +440,8 @@ fn picture(
     // What is no lid stays as it is, also if it is dark. Paint begins softly beside it.
     let keep: Vec<f32> =
         (0..side * side).map(|k| known[k] * plain[k].max(1.0 - spots[k].socket).max(spots[k].brow)).collect();
-    let wide = |of: &dyn Fn(usize) -> f32, reach: f32| {
-        let values: Vec<[f32; 4]> = (0..side * side).map(|k| [of(k), 0.0, 0.0, 0.0]).collect();
-        blurred(&values, &vec![1.0; values.len()], side, (reach * px).round().max(1.0) as usize)
-    };
-    let near = wide(&|k| keep[k], 0.7);
+    let kept: Vec<[f32; 4]> = keep.iter().map(|keep| [*keep, 0.0, 0.0, 0.0]).collect();
+    let near = blurred(&kept, &vec![1.0; kept.len()], side, (0.7 * px).round().max(1.0) as usize);
     (0..side * side)
         .map(|k| {
             let s = spots[k];

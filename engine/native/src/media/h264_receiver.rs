@@ -1,7 +1,7 @@
 //! Pictures that somebody sends live, decoded: H.264 up to High, 8 bits, without pictures that are shown in another order than they are sent in.
 
 use openh264::OpenH264API;
-use openh264::decoder::{Decoder, DecoderConfig};
+use openh264::decoder::{DecodedYUV, Decoder, DecoderConfig};
 use openh264::formats::YUVSource as _;
 
 /// See the module's text.
@@ -39,18 +39,31 @@ impl H264Receiver {
             Ok(None) => return Received::Nothing,
             Err(_) => return Received::Damaged,
         };
-        let (width, height) = picture.dimensions();
-        if width.max(height) > most {
-            return Received::TooLarge([width, height]);
+        match to_rgb(&picture, most, &mut self.rgb) {
+            Ok(size) => {
+                self.size = size;
+                Received::Picture
+            }
+            Err(size) => Received::TooLarge(size),
         }
-        self.size = [width, height];
-        self.rgb.resize(3 * width * height, 0);
-        picture.write_rgb8(&mut self.rgb);
-        Received::Picture
     }
 
     /// The last picture: (height, width, 3), row-major, sRGB, and its width and height.
     pub fn picture(&self) -> (&[u8], [usize; 2]) {
         (&self.rgb, self.size)
     }
+}
+
+/// Writes a decoded picture as (height, width, 3) sRGB, and gives its width and height.
+///
+/// # Errors
+/// Width and height, where one is more than `most`.
+pub(crate) fn to_rgb(picture: &DecodedYUV<'_>, most: usize, rgb: &mut Vec<u8>) -> Result<[usize; 2], [usize; 2]> {
+    let (width, height) = picture.dimensions();
+    if width.max(height) > most {
+        return Err([width, height]);
+    }
+    rgb.resize(3 * width * height, 0);
+    picture.write_rgb8(rgb);
+    Ok([width, height])
 }

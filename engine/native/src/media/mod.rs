@@ -29,6 +29,7 @@ pub use film::Film;
 pub use fragments::Fragments;
 pub use h264::{EncodedFrame, H264Encoder};
 pub use h264_live::{LIVE_BITS, LiveFrame, LiveH264Encoder};
+pub(crate) use h264_receiver::to_rgb;
 pub use h264_receiver::{H264Receiver, Received};
 pub use opus::{OPUS_RATE, OpusEncoder};
 pub use opus_receiver::{OpusPacket, OpusReceiver};

@@ -20,6 +20,8 @@ const KINDS: [(usize, &[u8], &str); 7] = [
     (0, b"FORM", "an AIFF file"),
     (0, b"caff", "a CAF file"),
 ];
+/// Bytes that are held back at most until more is known. Longer frames are known only where they come whole in the first piece: sound must not wait.
+const HELD: usize = 512;
 /// Kilobits a second of layer III, by MPEG-1 and by MPEG-2 and 2.5.
 const BITRATES: [[usize; 15]; 2] = [
     [0, 32, 40, 48, 56, 64, 80, 96, 112, 128, 160, 192, 224, 256, 320],
@@ -44,7 +46,7 @@ pub(super) fn look(start: &[u8]) -> Start {
     // Frames without a header before them: two that agree are no chance.
     for (name, length) in [("an MP3 file", mp3(start)), ("an AAC file", aac(start))] {
         match length {
-            Some(length) if start.len() < length + 4 => more = true,
+            Some(length) if start.len() < length + 4 => more |= length + 4 <= HELD,
             Some(length) if start[length] == 0xff && start[length + 1] == start[1] => return Start::File(name),
             _ => {}
         }

@@ -277,3 +277,17 @@ proptest! {
         prop_assert_eq!(hear(Promise::default(), &pieces), hear(Promise::default(), &[&bytes]));
     }
 }
+
+#[test]
+fn a_file_of_another_kind_is_refused_however_it_is_cut_and_the_next_utterance_is_heard() {
+    for piece in [1, 3, 5000] {
+        let mut stream = SoundStream::new(Promise::default());
+        let file = [&b"OggS"[..], &[7; 4000]].concat();
+        let refused = file.chunks(piece).find_map(|piece| stream.push(piece, |_, _| panic!("noise")).err());
+        assert_eq!(refused, Some(StreamError::Foreign { kind: "an Ogg file" }), "pieces of {piece}");
+        stream.forget();
+        let mut heard = 0;
+        stream.push(&[1; 4000], |_, sound| heard += sound.len()).unwrap();
+        assert_eq!(heard, 2000);
+    }
+}
